@@ -1,0 +1,1 @@
+"""From descriptions to compiled training, K candidates at a time."""

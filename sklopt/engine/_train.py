@@ -1,0 +1,120 @@
+"""Training: give the compiled loop its memory, call it in slices, join its records."""
+
+import numpy as np
+
+from ..kernels._codes import Bracket, Filled, Ray, Status, Store
+from ..kernels._epoch import add_objective, advance
+from ..kernels._line_search import search_line
+from ._lowering import searches_line
+from ._types import ENTRY, TALLY, History, Record, Scratch
+
+# One call of the compiled loop, in multiply-adds: about 10 ms, so that Ctrl-C is heard.
+CALL_BUDGET = 8_000_000
+
+# Epochs that the first record holds; each next one holds twice as many, up to a limit.
+FIRST_RECORD = 32
+LONGEST_RECORD = 4096
+LARGEST_PATH = 2**23  # numbers
+
+
+def objective(data, plan, candidates, phi):
+    """J(φ) of every candidate, at parameters of shape (K, P); shape (K,)."""
+    n_samples = data.X.shape[0]
+    total = np.zeros(len(phi))
+    step = CALL_BUDGET // phi.size + 1
+    with np.errstate(all="ignore"):
+        for first in range(0, n_samples, step):
+            stop = min(first + step, n_samples)
+            add_objective(data, plan, candidates, phi, first, stop, total)
+    return total
+
+
+def reference_objective(data, plan, candidates, phi):
+    """The larger of J(0) and J(φ): what an objective that grows is measured by."""
+    without_features = data._replace(X=data.X[:, :0])
+    at_zero = objective(without_features, plan, candidates, np.zeros((len(phi), 1)))
+    if not phi.any():
+        return at_zero
+    return np.maximum(at_zero, objective(data, plan, candidates, phi))
+
+
+def train(data, plan, candidates, state, max_epochs):
+    """Train every candidate for at most `max_epochs` more epochs.
+
+    Parameters
+    ----------
+    data : Data
+    plan : Plan
+    candidates : Candidates
+    state : State
+        Where to begin; changed in place.
+    max_epochs : int
+
+    Returns
+    -------
+    History
+        Of these epochs. Rows of a candidate that has stopped are NaN.
+    """
+    status = state.progress["status"]
+    status[:] = Status.RUNNING
+    scratch = _scratch(data, plan, candidates, state)
+    records, n_epochs, capacity = [], 0, FIRST_RECORD
+    # Overflow is how a divergence shows; the loop looks for it by itself.
+    with np.errstate(all="ignore"):
+        while n_epochs < max_epochs and (status == Status.RUNNING).any():
+            record = _record(data, plan, state, min(capacity, max_epochs - n_epochs))
+            while (
+                record.filled[Filled.EPOCHS] < len(record.entries)
+                and (status == Status.RUNNING).any()
+            ):
+                advance(data, plan, candidates, state, scratch, record, CALL_BUDGET)
+                if scratch.bracket.size:
+                    search_line(data, plan, candidates, state, scratch, CALL_BUDGET)
+            records.append(record)
+            n_epochs += int(record.filled[Filled.EPOCHS])
+            capacity = min(2 * capacity, LONGEST_RECORD)
+    return History(
+        entries=np.concatenate([r.entries[: r.filled[Filled.EPOCHS]] for r in records]),
+        path=np.concatenate([r.path[: r.filled[Filled.POINTS]] for r in records]),
+    )
+
+
+def join_histories(first, second):
+    """One history after another."""
+    return History(*(np.concatenate(pair) for pair in zip(first, second, strict=True)))
+
+
+def _scratch(data, plan, candidates, state):
+    n_samples = len(data.X)
+    n_candidates, n_params = state.phi.shape
+    index_dtype = np.int32 if n_samples <= np.iinfo(np.int32).max else np.int64
+    n_searched = n_candidates if searches_line(candidates) else 0
+    return Scratch(
+        point=np.empty((n_candidates, n_params)),
+        gradient=np.empty((n_candidates, n_params)),
+        tally=np.zeros(n_candidates, dtype=TALLY),
+        batch_weight=np.empty(1),
+        order=np.empty(n_samples if plan.is_shuffled else 0, dtype=index_dtype),
+        ray=np.empty((n_searched, len(Ray), n_samples)),
+        bracket=np.empty((n_searched, len(Bracket), 4)),
+    )
+
+
+def _record(data, plan, state, n_epochs):
+    n_candidates, n_params = state.phi.shape
+    points_per_epoch = {
+        Store.NEVER: 0,
+        Store.EPOCH: 1,
+        Store.STEP: -(-len(data.X) // plan.batch_size),
+    }[plan.store]
+    if points_per_epoch:
+        largest = LARGEST_PATH // (points_per_epoch * state.phi.size)
+        n_epochs = min(n_epochs, max(1, largest))
+    entries = np.zeros((n_epochs, n_candidates), dtype=ENTRY)
+    for name in ("loss", "rate", "gradient_norm"):
+        entries[name] = np.nan
+    return Record(
+        entries=entries,
+        path=np.empty((n_epochs * points_per_epoch, n_candidates, n_params)),
+        filled=np.zeros(len(Filled), dtype=np.int64),
+    )

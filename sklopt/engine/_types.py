@@ -1,0 +1,138 @@
+"""What the engine hands to the compiled loop.
+
+NamedTuples of arrays whose leading axis is K, one row a candidate. The numbers of a
+candidate are the fields of one record, since each array that a kernel takes adds to the
+time that compiling and calling it cost. Codes are members of the enums in
+`sklopt.kernels._codes`.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+def _record_dtype(**fields):
+    """Records whose fields are read as attributes, inside and outside of kernels."""
+    return np.dtype((np.record, np.dtype(list(fields.items()), align=True)))
+
+
+# One of K models to be trained on the same mini-batches. A rule, a schedule and a
+# penalty read the numbers that they know.
+CANDIDATE = _record_dtype(
+    target=np.int64,  # column of y
+    rule=np.int64,
+    beta_1=np.float64,
+    beta_2=np.float64,
+    epsilon=np.float64,
+    penalty=np.int64,
+    alpha=np.float64,
+    schedule=np.int64,
+    first_rate=np.float64,
+    is_per_update=np.bool_,
+    factor=np.float64,
+    period=np.float64,
+    power=np.float64,
+    tolerance=np.float64,
+    patience=np.int64,
+    threshold=np.float64,
+    cooldown=np.int64,
+    min_rate=np.float64,
+)
+
+# How far a candidate has come: what stopping and plateau schedules remember.
+PROGRESS = _record_dtype(
+    status=np.int64,
+    n_epochs=np.int64,
+    n_updates=np.int64,
+    reference=np.float64,  # the larger of J at φ = 0 and at the start
+    best=np.float64,
+    last=np.float64,
+    stale=np.int64,  # epochs since `best`
+    rising=np.int64,  # epochs in sequence that went uphill
+    plateau_rate=np.float64,
+    plateau_best=np.float64,
+    plateau_stale=np.int64,
+    plateau_wait=np.int64,
+)
+
+# Sums and settings of the epoch in work.
+TALLY = _record_dtype(
+    is_live=np.bool_,  # whether the candidate ran when the epoch began
+    rate=np.float64,
+    batch_loss=np.float64,
+    epoch_loss=np.float64,
+    search=np.int64,  # how far its line search has come
+)
+
+# What is written down of an epoch.
+ENTRY = _record_dtype(
+    loss=np.float64,  # mean objective seen during the epoch
+    rate=np.float64,  # learning rate at its end
+    gradient_norm=np.float64,  # of its last mini-batch
+    n_updates=np.int64,  # since the beginning
+)
+
+
+class Data(NamedTuple):
+    """The training set, read-only, C-ordered, one floating dtype."""
+
+    X: np.ndarray  # (n_samples, n_features)
+    y: np.ndarray  # (n_samples, n_targets)
+    weight: np.ndarray  # (n_samples,) of mean 1, or (0,) for none
+
+
+class Plan(NamedTuple):
+    """What all candidates of one training share."""
+
+    model: int
+    loss: int
+    batch_size: int
+    is_shuffled: bool
+    seed: int
+    fit_intercept: bool
+    looks_ahead: bool  # whether a candidate takes its gradient away from φ
+    tol: float
+    patience: int  # epochs without progress that end the training
+    store: int
+
+
+class State(NamedTuple):
+    """All that a training needs to go on where it stopped."""
+
+    phi: np.ndarray  # (K, P), the intercept first
+    slots: np.ndarray  # (K, S, P), running averages of the optimizer
+    progress: np.ndarray  # (K,) of PROGRESS
+    clock: np.ndarray  # (len(Clock),)
+
+
+class Scratch(NamedTuple):
+    """Working memory of one training; nothing in it outlives an epoch."""
+
+    point: np.ndarray  # (K, P), where the gradient is taken
+    gradient: np.ndarray  # (K, P)
+    tally: np.ndarray  # (K,) of TALLY
+    batch_weight: np.ndarray  # (1,)
+    order: np.ndarray  # (n_samples,), or (0,) without shuffling
+    ray: np.ndarray  # (K, 2, n_samples), η and its slope; empty without line search
+    bracket: np.ndarray  # (K, 2, 4), steps and their objective; likewise
+
+
+class Record(NamedTuple):
+    """What happened, epoch by epoch; E epochs fit in."""
+
+    entries: np.ndarray  # (E, K) of ENTRY
+    path: np.ndarray  # (points, K, P)
+    filled: np.ndarray  # (2,), epochs and points so far
+
+
+class History(NamedTuple):
+    """The records of a training, joined; E epochs."""
+
+    entries: np.ndarray  # (E, K) of ENTRY; NaN once a candidate has stopped
+    path: np.ndarray  # (points, K, P), where stored
+
+    @classmethod
+    def empty(cls, phi, n_points):
+        """No epochs yet, and a path that begins at φ, or is not kept."""
+        entries = np.empty((0, len(phi)), dtype=ENTRY)
+        return cls(entries, np.repeat(phi[np.newaxis], n_points, axis=0))

@@ -1,0 +1,5 @@
+"""Estimators: validate, lower, train, publish."""
+
+from ._gradient import GradientRegressor
+
+__all__ = ["GradientRegressor"]

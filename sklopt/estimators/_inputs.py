@@ -1,0 +1,88 @@
+"""From what users pass to what the engine reads, or a clear refusal."""
+
+from contextlib import contextmanager
+
+import numpy as np
+from sklearn.utils import assert_all_finite, check_consistent_length
+from sklearn.utils.validation import _check_sample_weight, validate_data
+
+from ..engine._types import Data
+
+FLOATS = [np.float64, np.float32]
+
+# Arrays that live elsewhere are known by these attributes.
+_FOREIGN = {"__dask_graph__": "dask", "__cuda_array_interface__": "GPU"}
+
+
+def validated_data(estimator, X, y, sample_weight, is_first):
+    """Checked input as `Data`, and whether y is one target without an axis.
+
+    With `is_first` the estimator learns the number and names of the features, else
+    they must be those that it knows.
+    """
+    _refuse_foreign(X=X, y=y, sample_weight=sample_weight)
+    X, y = validate_data(
+        estimator,
+        X,
+        y,
+        reset=is_first,
+        validate_separately=(
+            {"dtype": FLOATS, "order": "C"},
+            {"dtype": FLOATS, "order": "C", "ensure_2d": False},
+        ),
+    )
+    check_consistent_length(X, y)
+    y = _finite_cast(y, X.dtype, "y")
+    weight = np.empty(0, dtype=X.dtype)
+    if sample_weight is not None:
+        weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
+        assert_all_finite(weight, input_name="sample_weight")
+        weight = _mean_one(weight).astype(X.dtype, copy=False)
+    data = Data(X, y.reshape(len(y), -1), weight)
+    return Data(*(_read_only(array) for array in data)), y.ndim == 1
+
+
+@contextmanager
+def unchanged_on_error(estimator):
+    """Give the estimator its attributes back when the body raises."""
+    before = vars(estimator).copy()
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise
+
+
+def _refuse_foreign(**inputs):
+    """Refuse arrays that would be fetched from elsewhere, rather than copy them."""
+    for name, value in inputs.items():
+        for attribute, kind in _FOREIGN.items():
+            if hasattr(value, attribute):
+                raise TypeError(
+                    f"{name} is a {kind} array, but training happens in the memory of "
+                    "this process: pass a NumPy array or a pandas DataFrame."
+                )
+
+
+def _finite_cast(array, dtype, name):
+    """Cast, looking for values that the smaller type cannot hold."""
+    if array.dtype == dtype:
+        return array
+    with np.errstate(over="ignore"):
+        array = array.astype(dtype)
+    assert_all_finite(array, input_name=name)
+    return array
+
+
+def _mean_one(weight):
+    """Weights of mean 1; the largest is divided by first, against overflow."""
+    weight = weight / weight.max()
+    return weight / weight.mean(dtype=np.float64)
+
+
+def _read_only(array):
+    """An aligned read-only view, so that the kernels see one kind of array."""
+    view = np.require(array, requirements=["C", "A"]).view()
+    view.flags.writeable = False
+    return view

@@ -1,0 +1,91 @@
+"""The order in which rows are visited, and fetching them from memory in time."""
+
+import numpy as np
+from numba import types
+from numba.core import cgutils, config
+from numba.extending import intrinsic
+from numba.np.arrayobj import make_array
+
+from ._cache import kernel
+
+# Rows ahead of the one in work that are asked for from memory: far enough to hide a
+# miss of the cache and the page table, near enough to be still there when needed.
+PREFETCH_DISTANCE = 16
+CACHE_LINE = 64
+
+# SplitMix64 (Steele, Lea and Flood, 2014): a bijection of the 64-bit numbers whose
+# outputs on a counter are random enough for any shuffle. Being a function of the
+# counter, it gives the order of an epoch without those of the epochs before it.
+_INCREMENT = np.uint64(0x9E3779B97F4A7C15)
+_MULTIPLIERS = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
+_SHIFTS = np.uint64(30), np.uint64(27), np.uint64(31)
+_UNUSED_BITS = np.uint64(11)
+_UNIT = 2.0**-53
+
+
+@kernel
+def mix(z):
+    """SplitMix64's output function."""
+    z = (z ^ (z >> _SHIFTS[0])) * _MULTIPLIERS[0]
+    z = (z ^ (z >> _SHIFTS[1])) * _MULTIPLIERS[1]
+    return z ^ (z >> _SHIFTS[2])
+
+
+@kernel
+def draw_order(order, seed, epoch, first, stop):
+    """Places first…stop of an epoch's random order; calls in sequence fill it.
+
+    The inside-out form of the Fisher-Yates shuffle: after place i is drawn,
+    order[:i + 1] is a uniformly random permutation of 0…i.
+    """
+    key = mix(np.uint64(seed) ^ mix(np.uint64(epoch) + _INCREMENT))
+    for i in range(first, stop):
+        bits = mix(key + np.uint64(i) * _INCREMENT) >> _UNUSED_BITS
+        j = int(np.float64(bits) * _UNIT * (i + 1))
+        order[i] = order[j]
+        order[j] = i
+
+
+@intrinsic
+def _prefetch(typing_context, array, row, column):
+    """Ask for the cache line of array[row, column], whatever it holds."""
+    signature = types.void(array, row, column)
+
+    def generate(context, builder, signature, arguments):
+        array_type = signature.args[0]
+        array = make_array(array_type)(context, builder, arguments[0])
+        index = [
+            context.cast(builder, value, source, types.intp)
+            for value, source in zip(arguments[1:], signature.args[1:], strict=True)
+        ]
+        pointer = cgutils.get_item_pointer(
+            context, builder, array_type, array, index, wraparound=False
+        )
+        pointer = builder.bitcast(pointer, cgutils.voidptr_t)
+        read, keep_in_all_caches, data = (cgutils.int32_t(v) for v in (0, 3, 1))
+        prefetch = builder.module.declare_intrinsic(
+            "llvm.prefetch",
+            [pointer.type],
+            fnty=cgutils.ir.FunctionType(
+                cgutils.ir.VoidType(), [pointer.type] + [cgutils.int32_t] * 3
+            ),
+        )
+        builder.call(prefetch, [pointer, read, keep_in_all_caches, data])
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+if config.DISABLE_JIT:
+
+    def _prefetch(array, row, column):
+        """Interpreted code has no use for the cache."""
+
+
+@kernel
+def prefetch_row(X, y, row):
+    """Ask for all of X[row] and for y[row]."""
+    _prefetch(y, row, 0)
+    for column in range(0, X.shape[1], CACHE_LINE // X.itemsize):
+        _prefetch(X, row, column)
+    _prefetch(X, row, X.shape[1] - 1)

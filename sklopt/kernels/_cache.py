@@ -1,0 +1,126 @@
+"""Compilation, and a disk cache that cannot break an import or a fit.
+
+Numba's own cache raises at import when no folder is writable, raises in a fit when a
+cache file is damaged or the disk is full, and looks only at the file of the entry
+point, so that an edit in a function it calls gives a stale result. `KernelCache` keeps
+its format and its choice of folder (beside the source, else the user's own cache
+folder, or ``NUMBA_CACHE_DIR``) and mends these three:
+
+- the stamp is a digest of every file of this package and of the settings that change
+  the generated code;
+- data files carry a digest of their own, so that damage is seen before it is loaded;
+- whatever fails while loading or saving only means to compile again.
+"""
+
+import functools
+import hashlib
+import pickle
+from pathlib import Path
+
+import numba
+from numba.core import config
+from numba.core.caching import FunctionCache, IndexDataCacheFile
+
+# No 'nnan' and no 'ninf': divergence is recognised by isfinite, which they delete.
+_OPTIONS = {
+    "fastmath": {"reassoc", "contract", "nsz", "arcp"},
+    "error_model": "numpy",
+    "nogil": True,
+    "_nrt": False,
+}
+
+
+def kernel(function):
+    """Compile a function that is called from other kernels only."""
+    return numba.njit(
+        no_cpython_wrapper=True, no_cfunc_wrapper=True, forceinline=True, **_OPTIONS
+    )(function)
+
+
+def entry_point(function):
+    """Compile a function that Python calls, and keep it on disk."""
+    dispatcher = numba.njit(**_OPTIONS)(function)
+    if not config.DISABLE_JIT:
+        dispatcher._cache = KernelCache(function)
+    return dispatcher
+
+
+@functools.cache
+def package_stamp():
+    """Digest of all kernel sources and of the settings that shape the machine code."""
+    digest = hashlib.sha256()
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(source.name.encode() + b"\0" + source.read_bytes() + b"\0")
+    settings = (config.BOUNDSCHECK, config.OPT, config.DEBUGINFO_DEFAULT)
+    digest.update(repr(settings).encode())
+    return digest.hexdigest()
+
+
+class _CheckedCacheFile(IndexDataCacheFile):
+    """Numba's index and data files, the data behind a digest of itself."""
+
+    def _save_data(self, name, data):
+        payload = self._dump(data)
+        with self._open_for_write(self._data_path(name)) as file:
+            file.write(hashlib.sha256(payload).digest() + payload)
+
+    def _load_data(self, name):
+        content = Path(self._data_path(name)).read_bytes()
+        size = hashlib.sha256().digest_size
+        digest, payload = content[:size], content[size:]
+        if hashlib.sha256(payload).digest() != digest:
+            raise OSError(f"damaged cache file {name}")
+        return pickle.loads(payload)
+
+
+class KernelCache(FunctionCache):
+    """A `FunctionCache` that is opened at the first use and never raises.
+
+    Parameters
+    ----------
+    function : callable
+        The Python function whose machine code is kept.
+    """
+
+    def __init__(self, function):
+        self._function = function
+        self._is_open = False
+        self._enabled = True
+
+    def _open(self):
+        if not self._is_open:
+            super().__init__(self._function)
+            self._cache_file = _CheckedCacheFile(
+                cache_path=self._cache_path,
+                filename_base=self._impl.filename_base,
+                source_stamp=package_stamp(),
+            )
+            self._is_open = True
+
+    @property
+    def cache_path(self):
+        return self._cache_path if self._is_open else None
+
+    # What can go wrong here has no common type: OSError, pickle's and zlib's errors,
+    # RuntimeError where no folder is writable, LLVM's parser. Compiling anew answers
+    # all of them.
+    def load_overload(self, sig, target_context):
+        try:
+            self._open()
+            return super().load_overload(sig, target_context)
+        except Exception:
+            return None
+
+    def save_overload(self, sig, data):
+        try:
+            self._open()
+            super().save_overload(sig, data)
+        except Exception:
+            self._replace_damaged_index(sig, data)
+
+    def _replace_damaged_index(self, sig, data):
+        try:
+            self.flush()
+            super().save_overload(sig, data)
+        except Exception:
+            self.disable()

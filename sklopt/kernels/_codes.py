@@ -1,0 +1,118 @@
+"""Integer codes that tell the compiled loop which member of a family to use.
+
+A family (update rules, schedules, losses, ...) is an `IntEnum`; each family has one
+ladder of `if code == ...` in the kernels that picks a small named function. Codes are
+data: another solver or schedule never compiles the loop again.
+"""
+
+from enum import IntEnum
+
+
+class Rule(IntEnum):
+    """How a gradient becomes a step; the ladder is `_rules.apply_rule`."""
+
+    DESCENT = 0
+    MOMENTUM = 1
+    NESTEROV = 2
+    ADAM = 3
+
+
+class Schedule(IntEnum):
+    """How the rate changes with time; the ladder is `_schedules.rate_at`."""
+
+    CONSTANT = 0
+    STEP_DECAY = 1
+    EXPONENTIAL = 2
+    INVERSE_SCALING = 3
+    COSINE = 4
+    PLATEAU = 5
+    LINE_SEARCH = 6
+
+
+class Model(IntEnum):
+    """What the linear predictor becomes; the ladders are in `_models`."""
+
+    LINEAR = 0
+
+
+class Loss(IntEnum):
+    """How a prediction is judged; the ladders are in `_losses`."""
+
+    SQUARED_ERROR = 0
+
+
+class Penalty(IntEnum):
+    """What the size of the coefficients costs; the ladders are in `_penalties`."""
+
+    NONE = 0
+    L2 = 1
+
+
+class Status(IntEnum):
+    """What a candidate is doing, or why it stopped."""
+
+    RUNNING = 0
+    CONVERGED = 1
+    DIVERGED = 2
+
+
+class Clock(IntEnum):
+    """Places in `State.clock`: where in the training the loop stands."""
+
+    EPOCH = 0
+    PHASE = 1
+    ROW = 2
+
+
+class Phase(IntEnum):
+    """The part of an epoch that the loop is in, so that it can pause anywhere."""
+
+    SHUFFLE = 0
+    WALK = 1
+    PROJECT = 2
+    SEARCH = 3
+    CLOSE = 4
+
+
+class Search(IntEnum):
+    """How far a candidate's line search has come."""
+
+    NARROWING = 0
+    CHECKING = 1
+    DONE = 2
+
+
+class Store(IntEnum):
+    """How often the parameters are recorded."""
+
+    NEVER = 0
+    EPOCH = 1
+    STEP = 2
+
+
+class Filled(IntEnum):
+    """Places in `Record.filled`: how much of a record is written."""
+
+    EPOCHS = 0
+    POINTS = 1
+
+
+class Ray(IntEnum):
+    """Places in `Scratch.ray`."""
+
+    ETA = 0
+    SLOPE = 1
+
+
+class Bracket(IntEnum):
+    """Places in `Scratch.bracket`."""
+
+    STEP = 0
+    OBJECTIVE = 1
+
+
+class Slot(IntEnum):
+    """Places in `State.slots`: the running averages m and v."""
+
+    MEAN = 0
+    SQUARE = 1

@@ -1,0 +1,275 @@
+"""The one compiled loop: K candidates walk the same mini-batches.
+
+An epoch is a chain of phases: draw the order (SHUFFLE), walk the mini-batches (WALK),
+search along the gradient if a candidate asks for it (PROJECT, SEARCH; see
+`_line_search`), then record and judge (CLOSE). Every phase can stop after any row and
+be taken up again there, since all that the loop knows lives in arrays. So one call of
+`advance` trains many epochs of a small problem or a slice of a single epoch of a large
+one, and never holds back Ctrl-C.
+
+Names: k counts candidates, p parameters (φ₀ first), row places in the epoch's order.
+"""
+
+import math
+
+from ._batches import PREFETCH_DISTANCE, draw_order, prefetch_row
+from ._cache import entry_point, kernel
+from ._codes import Clock, Filled, Phase, Rule, Schedule, Status, Store
+from ._losses import loss_derivative, loss_value
+from ._models import (
+    add_row_gradient,
+    linear_predictor,
+    model_derivative,
+    model_value,
+)
+from ._penalties import add_penalty_gradient, penalty_value
+from ._rules import apply_rule, look_ahead
+from ._schedules import rate_at
+from ._stopping import judge_epoch
+
+# Costs in units of one multiply-add with streamed data.
+ROW_OVERHEAD = 16
+BATCH_OVERHEAD = 64
+SHUFFLE_COST = 16
+
+
+@entry_point
+def advance(data, plan, candidates, state, scratch, record, budget):
+    """Train until the budget is spent, the record is full or no candidate runs.
+
+    A line search that is due returns to the caller as well.
+    """
+    clock = state.clock
+    while (
+        budget > 0
+        and record.filled[Filled.EPOCHS] < record.entries.shape[0]
+        and (is_any_running(state.progress) or clock[Clock.PHASE] == Phase.CLOSE)
+    ):
+        if clock[Clock.PHASE] == Phase.SHUFFLE:
+            budget -= shuffle(data, plan, clock, scratch.order, budget)
+        elif clock[Clock.PHASE] == Phase.WALK:
+            budget -= walk(data, plan, candidates, state, scratch, record, budget)
+        elif clock[Clock.PHASE] == Phase.CLOSE:
+            close_epoch(data, plan, candidates, state, scratch, record)
+        else:
+            return
+
+
+@entry_point
+def add_objective(data, plan, candidates, phi, first, stop, total):
+    """Add the share of rows first…stop in J(φ) to the total of each candidate."""
+    n_rows = data.X.shape[0]
+    for row in range(first, stop):
+        weight = row_weight(data.weight, row)
+        for k in range(phi.shape[0]):
+            eta = linear_predictor(data.X, row, phi, k)
+            prediction = model_value(plan.model, eta)
+            target = data.y[row, candidates[k].target]
+            total[k] += weight * loss_value(plan.loss, prediction, target) / n_rows
+    for k in range(phi.shape[0]):
+        total[k] += penalty_value(candidates[k], phi, k) * (stop - first) / n_rows
+
+
+@kernel
+def is_any_running(progress):
+    """Whether a candidate still trains."""
+    for k in range(progress.size):
+        if progress[k].status == Status.RUNNING:
+            return True
+    return False
+
+
+@kernel
+def row_weight(weight, row):
+    """Sample weight of a row, 1 where there are none."""
+    return float(weight[row]) if weight.size else 1.0
+
+
+@kernel
+def shuffle(data, plan, clock, order, budget):
+    """Draw the order of the epoch, as far as the budget reaches; returns the cost."""
+    n_rows = data.X.shape[0]
+    if not plan.is_shuffled:
+        clock[Clock.PHASE] = Phase.WALK
+        return 0
+    first = clock[Clock.ROW]
+    stop = min(n_rows, first + budget // SHUFFLE_COST + 1)
+    draw_order(order, plan.seed, clock[Clock.EPOCH], first, stop)
+    clock[Clock.ROW] = stop
+    if stop == n_rows:
+        clock[Clock.PHASE], clock[Clock.ROW] = Phase.WALK, 0
+    return (stop - first) * SHUFFLE_COST
+
+
+@kernel
+def walk(data, plan, candidates, state, scratch, record, budget):
+    """Walk the mini-batches as far as the budget reaches; returns the cost."""
+    n_rows = data.X.shape[0]
+    row_cost = state.phi.shape[0] * (state.phi.shape[1] + ROW_OVERHEAD)
+    batch_cost = state.phi.size + BATCH_OVERHEAD
+    point = scratch.point if plan.looks_ahead else state.phi
+    row = state.clock[Clock.ROW]
+    spent = 0
+    if row == 0:
+        open_epoch(candidates, state.progress, scratch.tally)
+    while row < n_rows and spent < budget:
+        batch_start = row - row % plan.batch_size
+        batch_stop = min(batch_start + plan.batch_size, n_rows)
+        if row == batch_start:
+            open_batch(plan, candidates, state, scratch)
+        stop = min(batch_stop, row + (budget - spent) // row_cost + 1)
+        add_gradients(data, plan, candidates, state.progress, scratch, point, row, stop)
+        spent += (stop - row) * row_cost
+        row = stop
+        if stop == batch_stop:
+            size = batch_stop - batch_start
+            close_batch(plan, candidates, state, scratch, point, size)
+            is_step_taken = scratch.batch_weight[0] > 0.0 and not scratch.bracket.size
+            if plan.store == Store.STEP and is_step_taken:
+                record_point(state.phi, record)
+            spent += batch_cost
+            if not is_any_running(state.progress):
+                row = n_rows
+    state.clock[Clock.ROW] = row
+    if row == n_rows:
+        state.clock[Clock.ROW] = 0
+        is_search_due = scratch.bracket.size > 0
+        state.clock[Clock.PHASE] = Phase.PROJECT if is_search_due else Phase.CLOSE
+    return spent
+
+
+@kernel
+def open_epoch(candidates, progress, tally):
+    """Set the rates of the epoch and forget the losses of the last one."""
+    for k in range(candidates.size):
+        tally[k].epoch_loss = 0.0
+        tally[k].is_live = progress[k].status == Status.RUNNING
+        tally[k].rate = rate_at(
+            candidates[k], progress[k].n_epochs, progress[k].plateau_rate
+        )
+
+
+@kernel
+def open_batch(plan, candidates, state, scratch):
+    """Forget the last gradient; place the points where the next one is taken."""
+    scratch.batch_weight[0] = 0.0
+    for k in range(candidates.size):
+        tally, progress = scratch.tally[k], state.progress[k]
+        tally.batch_loss = 0.0
+        for p in range(state.phi.shape[1]):
+            scratch.gradient[k, p] = 0.0
+        if candidates[k].is_per_update:
+            tally.rate = rate_at(
+                candidates[k], progress.n_updates, progress.plateau_rate
+            )
+        if plan.looks_ahead:
+            rate = tally.rate if candidates[k].rule == Rule.NESTEROV else 0.0
+            look_ahead(state.phi, state.slots, k, rate, scratch.point)
+
+
+@kernel
+def add_gradients(data, plan, candidates, progress, scratch, point, first, stop):
+    """Add loss and gradient of rows first…stop at each candidate's point."""
+    X, y, order, tally = data.X, data.y, scratch.order, scratch.tally
+    last = X.shape[0] - 1
+    for place in range(first, stop):
+        row = place
+        if plan.is_shuffled:
+            row = order[place]
+            prefetch_row(X, y, order[min(place + PREFETCH_DISTANCE, last)])
+        weight = row_weight(data.weight, row)
+        scratch.batch_weight[0] += weight
+        for k in range(point.shape[0]):
+            if progress[k].status == Status.RUNNING:
+                eta = linear_predictor(X, row, point, k)
+                prediction = model_value(plan.model, eta)
+                target = y[row, candidates[k].target]
+                loss = loss_value(plan.loss, prediction, target)
+                slope = loss_derivative(plan.loss, prediction, target)
+                slope *= weight * model_derivative(plan.model, eta)
+                tally[k].batch_loss += weight * loss
+                add_row_gradient(X, row, slope, scratch.gradient, k)
+
+
+@kernel
+def close_batch(plan, candidates, state, scratch, point, size):
+    """Turn the sums of a mini-batch into g, and take the step.
+
+    Weights have mean 1 over the training set; dividing by |B| and not by the batch's
+    own weight keeps g unbiased. A batch without weight says nothing and is skipped.
+    """
+    for k in range(candidates.size):
+        candidate, progress, tally = candidates[k], state.progress[k], scratch.tally[k]
+        if progress.status != Status.RUNNING:
+            continue
+        objective = tally.batch_loss / size + penalty_value(candidate, point, k)
+        tally.epoch_loss += size * objective
+        if not math.isfinite(objective):
+            progress.status = Status.DIVERGED
+        elif scratch.batch_weight[0] > 0.0:
+            finish_gradient(plan, candidate, point, scratch.gradient, k, size)
+            if candidate.schedule != Schedule.LINE_SEARCH:
+                apply_rule(
+                    candidate,
+                    state.phi,
+                    state.slots,
+                    scratch.gradient,
+                    k,
+                    tally.rate,
+                    progress.n_updates,
+                )
+                progress.n_updates += 1
+
+
+@kernel
+def finish_gradient(plan, candidate, point, gradient, k, size):
+    """g = Σ s ∇ℓ / |B| + alpha ∇R(w), without φ₀ where there is no intercept."""
+    scale = 1.0 / size
+    for p in range(gradient.shape[1]):
+        gradient[k, p] *= scale
+    add_penalty_gradient(candidate, point, k, gradient)
+    if not plan.fit_intercept:
+        gradient[k, 0] = 0.0
+
+
+@kernel
+def close_epoch(data, plan, candidates, state, scratch, record):
+    """Write the epoch down, judge it, and turn the clock."""
+    epoch = record.filled[Filled.EPOCHS]
+    for k in range(candidates.size):
+        tally, progress = scratch.tally[k], state.progress[k]
+        if tally.is_live:
+            loss = tally.epoch_loss / data.X.shape[0]
+            entry = record.entries[epoch, k]
+            entry.loss = loss
+            entry.rate = tally.rate
+            entry.n_updates = progress.n_updates
+            entry.gradient_norm = norm(scratch.gradient, k)
+            if progress.status == Status.RUNNING:
+                judge_epoch(plan, candidates[k], progress, loss)
+                progress.n_epochs += 1
+    is_line_search_step = plan.store == Store.STEP and scratch.bracket.size > 0
+    if plan.store == Store.EPOCH or is_line_search_step:
+        record_point(state.phi, record)
+    record.filled[Filled.EPOCHS] += 1
+    state.clock[Clock.EPOCH] += 1
+    state.clock[Clock.PHASE], state.clock[Clock.ROW] = Phase.SHUFFLE, 0
+
+
+@kernel
+def record_point(phi, record):
+    """Append the parameters of all candidates to the path."""
+    point = record.filled[Filled.POINTS]
+    for k in range(phi.shape[0]):
+        for p in range(phi.shape[1]):
+            record.path[point, k, p] = phi[k, p]
+    record.filled[Filled.POINTS] += 1
+
+
+@kernel
+def norm(vectors, k):
+    """Euclidean norm of one row."""
+    total = 0.0
+    for p in range(vectors.shape[1]):
+        total += vectors[k, p] * vectors[k, p]
+    return math.sqrt(total)

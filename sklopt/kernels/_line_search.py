@@ -1,0 +1,186 @@
+"""The bracketing line search along the ray φ − step · ∇J.
+
+Four steps a < b < c < d bracket the lowest point, b and c at the thirds. The models
+read a row through η only, and η is linear in φ, so that η and its slope along the ray
+are computed once and every trial costs one multiplication a row.
+"""
+
+from ._cache import entry_point, kernel
+from ._codes import Bracket, Clock, Phase, Ray, Schedule, Search, Status
+from ._losses import loss_value
+from ._models import linear_predictor, model_value
+from ._penalties import penalty_value
+from ._rules import descent
+
+A, B, C, D = range(4)
+
+# Costs in units of one multiply-add with streamed data.
+ROW_OVERHEAD = 16
+TRIAL_COST = 8
+
+
+@entry_point
+def search_line(data, plan, candidates, state, scratch, budget):
+    """Take the line search that is due to its end, or until the budget is spent.
+
+    An entry point of its own, so that who searches no line does not compile it.
+    """
+    clock = state.clock
+    while budget > 0:
+        if clock[Clock.PHASE] == Phase.PROJECT:
+            if clock[Clock.ROW] == 0:
+                open_searches(candidates, state, scratch)
+            budget -= project_rows(data, state, scratch, budget)
+        elif clock[Clock.PHASE] == Phase.SEARCH:
+            budget -= search_rows(data, plan, candidates, state, scratch, budget)
+        else:
+            return
+
+
+@kernel
+def place_thirds(steps):
+    """b and c at the thirds of a…d."""
+    steps[B] = steps[A] + (steps[D] - steps[A]) / 3.0
+    steps[C] = steps[A] + (steps[D] - steps[A]) * 2.0 / 3.0
+
+
+@kernel
+def open_bracket(steps, largest_step):
+    """a = 0 and d the largest step to be considered."""
+    steps[A] = 0.0
+    steps[D] = largest_step
+    place_thirds(steps)
+
+
+@kernel
+def narrow_bracket(steps, J):
+    """If a is lowest, halve b, c, d toward it; else drop the side that is higher."""
+    if J[A] < J[B] and J[A] < J[C] and J[A] < J[D]:
+        steps[D] = steps[A] + (steps[D] - steps[A]) / 2.0
+    elif J[B] < J[C]:
+        steps[D] = steps[C]
+    else:
+        steps[A] = steps[B]
+    place_thirds(steps)
+
+
+@kernel
+def forget_trials(J):
+    """Make ready for the next sweep."""
+    for place in range(J.size):
+        J[place] = 0.0
+
+
+@kernel
+def open_searches(candidates, state, scratch):
+    """Open the bracket of every running candidate that asks for a line search."""
+    for k in range(candidates.size):
+        scratch.tally[k].search = Search.DONE
+        is_searching = candidates[k].schedule == Schedule.LINE_SEARCH
+        if is_searching and state.progress[k].status == Status.RUNNING:
+            scratch.tally[k].search = Search.NARROWING
+            open_bracket(scratch.bracket[k, Bracket.STEP], candidates[k].first_rate)
+            forget_trials(scratch.bracket[k, Bracket.OBJECTIVE])
+
+
+@kernel
+def project(X, phi, gradient, tally, ray, first, stop):
+    """η of rows first…stop at φ, and its slope along the gradient."""
+    for k in range(tally.size):
+        if tally[k].search != Search.DONE:
+            for row in range(first, stop):
+                ray[k, Ray.ETA, row] = linear_predictor(X, row, phi, k)
+                ray[k, Ray.SLOPE, row] = linear_predictor(X, row, gradient, k)
+
+
+@kernel
+def add_trial_losses(data, plan, target, ray, bracket, first, stop):
+    """Add the losses of rows first…stop at the four steps of one bracket."""
+    for place in range(bracket.shape[1]):
+        step = bracket[Bracket.STEP, place]
+        total = 0.0
+        for row in range(first, stop):
+            eta = ray[Ray.ETA, row] - step * ray[Ray.SLOPE, row]
+            prediction = model_value(plan.model, eta)
+            loss = loss_value(plan.loss, prediction, data.y[row, target])
+            total += data.weight[row] * loss if data.weight.size else loss
+        bracket[Bracket.OBJECTIVE, place] += total
+
+
+@kernel
+def finish_trials(candidate, n_rows, phi, gradient, k, bracket, point):
+    """Turn the summed losses of a bracket into objectives."""
+    for place in range(bracket.shape[1]):
+        for p in range(phi.shape[1]):
+            step = bracket[Bracket.STEP, place]
+            point[k, p] = phi[k, p] - step * gradient[k, p]
+        loss = bracket[Bracket.OBJECTIVE, place] / n_rows
+        penalty = penalty_value(candidate, point, k)
+        bracket[Bracket.OBJECTIVE, place] = loss + penalty
+
+
+@kernel
+def continue_search(candidate, tally, bracket, objective):
+    """One decision of the line search, after a sweep over the data.
+
+    `objective` is J(φ). A step that would not lower it is given up.
+    """
+    steps, J = bracket[Bracket.STEP], bracket[Bracket.OBJECTIVE]
+    if tally.search == Search.CHECKING:
+        tally.rate = steps[A] if J[A] < objective else 0.0
+        tally.search = Search.DONE
+    else:
+        narrow_bracket(steps, J)
+        if steps[C] - steps[B] < candidate.tolerance * candidate.first_rate:
+            steps[A] = 0.5 * (steps[B] + steps[C])
+            tally.search = Search.CHECKING
+    forget_trials(J)
+
+
+@kernel
+def project_rows(data, state, scratch, budget):
+    """Prepare the trial steps of a line search; returns the cost."""
+    n_rows, first = data.X.shape[0], state.clock[Clock.ROW]
+    row_cost = 2 * state.phi.size + ROW_OVERHEAD
+    stop = min(n_rows, first + budget // row_cost + 1)
+    project(
+        data.X, state.phi, scratch.gradient, scratch.tally, scratch.ray, first, stop
+    )
+    state.clock[Clock.ROW] = stop
+    if stop == n_rows:
+        state.clock[Clock.PHASE], state.clock[Clock.ROW] = Phase.SEARCH, 0
+    return (stop - first) * row_cost
+
+
+@kernel
+def search_rows(data, plan, candidates, state, scratch, budget):
+    """Evaluate the open brackets; decide after a whole sweep; returns the cost."""
+    n_rows, first = data.X.shape[0], state.clock[Clock.ROW]
+    row_cost = TRIAL_COST * scratch.bracket.size
+    stop = min(n_rows, first + budget // row_cost + 1)
+    state.clock[Clock.ROW] = stop % n_rows
+    is_any_open = False
+    for k in range(candidates.size):
+        if scratch.tally[k].search == Search.DONE:
+            continue
+        bracket = scratch.bracket[k]
+        target = candidates[k].target
+        add_trial_losses(data, plan, target, scratch.ray[k], bracket, first, stop)
+        if stop == n_rows:
+            decide_search(candidates[k], state, scratch, k, n_rows)
+        if scratch.tally[k].search != Search.DONE:
+            is_any_open = True
+    if not is_any_open:
+        state.clock[Clock.PHASE] = Phase.CLOSE
+    return (stop - first) * row_cost
+
+
+@kernel
+def decide_search(candidate, state, scratch, k, n_rows):
+    """Narrow the bracket of candidate k, or take its step."""
+    tally, bracket, gradient = scratch.tally[k], scratch.bracket[k], scratch.gradient
+    finish_trials(candidate, n_rows, state.phi, gradient, k, bracket, scratch.point)
+    continue_search(candidate, tally, bracket, tally.epoch_loss / n_rows)
+    if tally.search == Search.DONE:
+        descent(state.phi, gradient, k, tally.rate)
+        state.progress[k].n_updates += 1

@@ -1,0 +1,69 @@
+"""What the end of an epoch decides: to go on, to lower the rate, or to stop."""
+
+import math
+
+from ._cache import kernel
+from ._codes import Schedule, Status
+
+# An objective this many times the one at the start, or at φ = 0, has left every path
+# back: a step that is merely too long comes back from far less.
+HOPELESS_GROWTH = 1e20
+
+# A plateau that has lowered the rate this far has nothing left to lower.
+NEGLIGIBLE_RATE = 1e-6
+
+
+@kernel
+def is_better(loss, best, tolerance):
+    """Whether `loss` is lower than `best` by more than the relative tolerance."""
+    return math.isinf(best) or loss < best - tolerance * abs(best)
+
+
+@kernel
+def lower_rate_on_plateau(candidate, progress, loss):
+    """Multiply the rate by `factor` after more than `patience` epochs without progress.
+
+    The rule of torch's ReduceLROnPlateau with a relative threshold. Returns whether
+    the rate was lowered.
+    """
+    if is_better(loss, progress.plateau_best, candidate.threshold):
+        progress.plateau_best = loss
+        progress.plateau_stale = 0
+    else:
+        progress.plateau_stale += 1
+    if progress.plateau_wait > 0:
+        progress.plateau_wait -= 1
+        progress.plateau_stale = 0
+    floor = max(candidate.min_rate, NEGLIGIBLE_RATE * candidate.first_rate)
+    rate = min(candidate.first_rate, progress.plateau_rate)
+    if progress.plateau_stale <= candidate.patience or rate <= floor:
+        return False
+    progress.plateau_rate = max(candidate.factor * rate, floor)
+    progress.plateau_wait = candidate.cooldown
+    progress.plateau_stale = 0
+    return True
+
+
+@kernel
+def judge_epoch(plan, candidate, progress, loss):
+    """Update the patience of a candidate, and its status.
+
+    Epochs without progress that go steadily uphill, to above the start, are no
+    convergence: such a candidate goes on until it turns or is beyond hope.
+    """
+    if not loss <= HOPELESS_GROWTH * progress.reference:
+        progress.status = Status.DIVERGED
+        return
+    progress.rising = progress.rising + 1 if loss > progress.last else 0
+    progress.last = loss
+    if is_better(loss, progress.best, plan.tol):
+        progress.best = loss
+        progress.stale = 0
+    else:
+        progress.stale += 1
+    is_plateau = candidate.schedule == Schedule.PLATEAU
+    if is_plateau and lower_rate_on_plateau(candidate, progress, loss):
+        progress.stale = 0  # a lower rate is a new chance
+    is_climbing = progress.rising >= plan.patience and loss > progress.reference
+    if progress.stale >= plan.patience and not is_climbing:
+        progress.status = Status.CONVERGED
