@@ -230,7 +230,8 @@ class LineSearch(Schedule):
     Parameters
     ----------
     tolerance : float, default=1e-5
-        The search ends when |b − c| is below this fraction of ``learning_rate``.
+        The search ends when |b − c| is below this fraction of c, so that the step is
+        found to that accuracy whatever its length.
 
     References
     ----------

@@ -1,5 +1,7 @@
 """From descriptions and numbers to what the compiled loop reads: the only bridge."""
 
+import math
+
 import numpy as np
 
 from ..kernels._codes import Clock, Penalty, Rule, Schedule, Slot, Status
@@ -19,6 +21,9 @@ NEVER = np.iinfo(np.int64).max
 
 AUTO_BATCH_SIZE = 256
 
+# Time constants of a running average after which an overshoot is forgotten.
+MEMORIES = 5
+
 
 def as_description(value, by_name):
     """The description that a string names, or the description itself, validated."""
@@ -34,6 +39,20 @@ def lower_batch_size(batch_size, solver, n_samples):
     if batch_size == "auto":
         batch_size = AUTO_BATCH_SIZE
     return min(batch_size, n_samples)
+
+
+def lower_patience(n_iter_no_change, solver, n_updates):
+    """Epochs without progress that end a training of `n_updates` an epoch.
+
+    A running average overshoots and comes back, so that a climb of a few updates is
+    no sign of the end: it gets the time in which all but e⁻⁵ of an overshoot has died
+    away, 5/(1−β) updates.
+    """
+    match solver:
+        case Momentum(beta=beta) | Nesterov(beta=beta) | Adam(beta_1=beta):
+            memory = math.ceil(MEMORIES / (1 - beta) / n_updates)
+            return max(n_iter_no_change, memory)
+    return n_iter_no_change
 
 
 def lower_solver(solver):

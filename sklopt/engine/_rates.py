@@ -24,7 +24,7 @@ of momentum and nesterov as for sgd.
 
 Adam's step in a coordinate is about α whatever the curvature. It is chosen so that
 one update moves the predictions by no more than `ADAM_SHARE` of the targets' scale:
-α·Σⱼ rms(zⱼ) = share · rms(y − mean(y)).
+α·Σⱼ rms(zⱼ) = share · rms(y).
 
 References
 ----------
@@ -44,8 +44,8 @@ from ..solvers import Adam, Momentum, Nesterov
 # The curvature ℓ'' of the squared error (f − y)², the only loss so far.
 LOSS_CURVATURE = 2.0
 
-NOISE_SHARE = 0.005
-ADAM_SHARE = 0.01
+NOISE_SHARE = 0.002
+ADAM_SHARE = 0.05
 
 # The far end of a line search, in units of 1/L: twice what gradient descent survives.
 SEARCHED_LENGTH = 4.0
@@ -120,11 +120,10 @@ def _mini_batch_rate(curvature, penalty_curvature, b, n):
 
 
 def _adam_rate(data, curvature):
-    """ADAM_SHARE · rms(y − mean(y)) / Σⱼ rms(zⱼ), for each target."""
+    """ADAM_SHARE · rms(y) / Σⱼ rms(zⱼ), for each target."""
     weight = data.weight if data.weight.size else None
     y = data.y.astype(np.float64, copy=False)
-    centred = y - np.average(y, axis=0, weights=weight)
-    scale = np.sqrt(np.average(centred**2, axis=0, weights=weight))
+    scale = np.sqrt(np.average(y * y, axis=0, weights=weight))
     reach = np.sqrt(curvature.mean_square).sum()
     has_scale = (scale > 0) & (reach > 0)
     rate = np.full(scale.shape, FREE_RATE)
@@ -149,12 +148,18 @@ def measure_curvature(data, fit_intercept):
     gram = np.zeros((n_params, n_params)) if is_dense else None
     mean_square = np.zeros(n_params)
     worst_row = 0.0
-    for Z in _weighted_blocks(data, fit_intercept):
-        squares = Z * Z
-        mean_square += squares.sum(axis=0) / n_samples
-        worst_row = max(worst_row, squares.sum(axis=1).max())
-        if is_dense:
-            gram += Z.T @ Z
+    with np.errstate(over="ignore", invalid="ignore"):
+        for Z in _weighted_blocks(data, fit_intercept):
+            squares = Z * Z
+            mean_square += squares.sum(axis=0) / n_samples
+            worst_row = max(worst_row, squares.sum(axis=1).max())
+            if is_dense:
+                gram += Z.T @ Z
+    if not np.isfinite(mean_square.sum()):
+        raise ValueError(
+            "X is too large in magnitude: its squares overflow. Scale the features, "
+            "e.g. with StandardScaler."
+        )
     if is_dense:
         largest = _top_eigenvalue(gram) / n_samples
     else:

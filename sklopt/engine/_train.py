@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..kernels._codes import Bracket, Filled, Ray, Status, Store
+from ..kernels._codes import Bracket, Clock, Filled, Phase, Ray, Status, Store
 from ..kernels._epoch import add_objective, advance
 from ..kernels._line_search import search_line
 from ._lowering import searches_line
@@ -55,18 +55,15 @@ def train(data, plan, candidates, state, max_epochs):
     History
         Of these epochs. Rows of a candidate that has stopped are NaN.
     """
-    status = state.progress["status"]
-    status[:] = Status.RUNNING
+    state.progress["status"] = Status.RUNNING
     scratch = _scratch(data, plan, candidates, state)
     records, n_epochs, capacity = [], 0, FIRST_RECORD
     # Overflow is how a divergence shows; the loop looks for it by itself.
     with np.errstate(all="ignore"):
-        while n_epochs < max_epochs and (status == Status.RUNNING).any():
+        while n_epochs < max_epochs and _is_unfinished(state):
             record = _record(data, plan, state, min(capacity, max_epochs - n_epochs))
-            while (
-                record.filled[Filled.EPOCHS] < len(record.entries)
-                and (status == Status.RUNNING).any()
-            ):
+            n_free = len(record.entries)
+            while record.filled[Filled.EPOCHS] < n_free and _is_unfinished(state):
                 advance(data, plan, candidates, state, scratch, record, CALL_BUDGET)
                 if scratch.bracket.size:
                     search_line(data, plan, candidates, state, scratch, CALL_BUDGET)
@@ -82,6 +79,12 @@ def train(data, plan, candidates, state, max_epochs):
 def join_histories(first, second):
     """One history after another."""
     return History(*(np.concatenate(pair) for pair in zip(first, second, strict=True)))
+
+
+def _is_unfinished(state):
+    """Whether a candidate still trains, or an epoch waits for its end."""
+    is_mid_epoch = state.clock[Clock.PHASE] != Phase.SHUFFLE
+    return is_mid_epoch or (state.progress["status"] == Status.RUNNING).any()
 
 
 def _scratch(data, plan, candidates, state):

@@ -23,6 +23,7 @@ from ..engine._lowering import (
     looks_ahead,
     lower_batch_size,
     lower_candidates,
+    lower_patience,
     lower_penalty,
     lower_schedule,
     lower_solver,
@@ -118,9 +119,8 @@ class GradientTrained(MultiOutputMixin, RegressorMixin, BaseEstimator):
         """
         with unchanged_on_error(self):
             data, is_single = validated_data(self, X, y, sample_weight, is_first=True)
-            patience = NEVER if self.tol is None else self.n_iter_no_change
             training = self._begun(data, is_single)
-            self._learn(data, training, self.max_iter, patience)
+            self._learn(data, training, self.max_iter, self.tol)
         self._warn_if_unfinished()
         return self
 
@@ -160,7 +160,7 @@ class GradientTrained(MultiOutputMixin, RegressorMixin, BaseEstimator):
                 training = self._begun(data, is_single)
             else:
                 training = self._resumed(data, is_single)
-            self._learn(data, training, max_epochs=1, patience=NEVER)
+            self._learn(data, training, max_epochs=1, tol=None)
         return self
 
     @property
@@ -244,12 +244,12 @@ class GradientTrained(MultiOutputMixin, RegressorMixin, BaseEstimator):
             )
         return phi
 
-    def _learn(self, data, training, max_epochs, patience):
+    def _learn(self, data, training, max_epochs, tol):
         """Train, and publish the outcome."""
         state, solver = training.state, as_description(self.solver, SOLVERS)
         if training.rule != solver._rule:
             state.slots[:] = 0.0
-        rate, plan, candidates = self._lowered(data, training, solver, patience)
+        rate, plan, candidates = self._lowered(data, training, solver, tol)
         start = state.phi if training.rule is None else np.zeros_like(state.phi)
         reference = reference_objective(data, plan, candidates, start)
         assert_all_finite(reference, input_name="objective at the start")
@@ -267,12 +267,14 @@ class GradientTrained(MultiOutputMixin, RegressorMixin, BaseEstimator):
         )
         self._publish(training, loss, data.X.dtype)
 
-    def _lowered(self, data, training, solver, patience):
+    def _lowered(self, data, training, solver, tol):
         """The rate, and what the engine reads of the parameters."""
         n_samples, n_targets = data.y.shape
         schedule = as_description(self.schedule, SCHEDULES)
         batch_size = lower_batch_size(self.batch_size, solver, n_samples)
         _check_line_search(solver, schedule, batch_size, n_samples)
+        n_updates = -(-n_samples // batch_size)
+        patience = lower_patience(self.n_iter_no_change, solver, n_updates)
         rate = self.learning_rate
         if rate == "auto":
             alpha = 0.0 if self.penalty is None else self.alpha
@@ -296,8 +298,8 @@ class GradientTrained(MultiOutputMixin, RegressorMixin, BaseEstimator):
             seed=training.seed,
             fit_intercept=bool(self.fit_intercept),
             looks_ahead=looks_ahead(candidates),
-            tol=0.0 if self.tol is None else float(self.tol),
-            patience=int(patience),
+            tol=float(tol or 0.0),
+            patience=NEVER if tol is None else int(patience),
             store=int(_STORES[self.store_path]),
         )
         return rate, plan, candidates
@@ -309,11 +311,12 @@ class GradientTrained(MultiOutputMixin, RegressorMixin, BaseEstimator):
         k = int(is_lost.argmax())
         entries = history.entries[:, k]
         entries = entries[np.isfinite(entries["rate"])]
+        first, last = entries["loss"][0], np.fmax(entries["loss"][-1], loss[k])
         raise ValueError(
             f"{type(self).__name__} diverged in epoch {state.clock[Clock.EPOCH]} at "
-            f"learning_rate={entries['rate'][-1]:.3g}: the objective went from {entries['loss'][0]:.3g} to "
-            f"{max(entries['loss'][-1], loss[k]):.3g}. Lower the learning rate, or "
-            "take learning_rate='auto'; features of very different scales call for "
+            f"learning_rate={entries['rate'][-1]:.3g}: the objective went from "
+            f"{first:.3g} to {last:.3g}. Lower the learning rate, or take "
+            "learning_rate='auto'; features of very different scales call for "
             "StandardScaler."
         )
 

@@ -8,11 +8,127 @@ from ._base import GradientTrained
 
 
 class GradientRegressor(GradientTrained):
+    """Linear regression trained by an optimizer of choice.
+
+    Minimises J(φ) = Σᵢ sᵢ (φ₀ + φ₁xᵢ₁ + … + φ_d xᵢ_d − yᵢ)² / Σᵢ sᵢ, where φ₀ is the
+    intercept, w = φ₁…φ_d are the coefficients and s the sample weights;
+    ``penalty="l2"`` adds alpha·½‖w‖². The gradient of a mini-batch B is
+    g = Σ_{i∈B} sᵢ ∇ℓᵢ / (|B|·s̄) + alpha·w, with s̄ the mean weight of the training set.
+
+    Parameters
+    ----------
+    solver : str or Solver, default="gd"
+        How gradients become steps: ``"gd"``, ``"sgd"``, ``"momentum"``,
+        ``"nesterov"``, ``"adam"``, or an object of `sklopt.solvers` that holds their
+        hyperparameters.
+    learning_rate : float or "auto", default="auto"
+        The rate α₀ > 0 of the first epoch. ``"auto"`` takes the largest rate that
+        theory vouches for on these data (see Notes).
+    schedule : str or Schedule, default="constant"
+        How the rate changes: ``"constant"``, ``"step_decay"``, ``"exponential"``,
+        ``"inverse_scaling"``, ``"cosine"``, ``"plateau"``, ``"line_search"``, or an
+        object of `sklopt.schedules`.
+    batch_size : int, "auto" or None, default="auto"
+        Rows of a mini-batch; the last of an epoch may be smaller. ``"auto"`` is
+        min(256, n_samples), None is all of them. ``solver="gd"`` always takes all.
+    loss : {"squared_error"}, default="squared_error"
+        ℓ(f, y) = (f − y)², without a factor ½.
+    penalty : {"l2"} or None, default=None
+        ``"l2"`` adds alpha·½‖w‖² to the objective.
+    alpha : float, default=1e-4
+        Weight of the penalty, >= 0.
+    fit_intercept : bool, default=True
+        Whether φ₀ is trained; else it stays 0.
+    init : array-like, default=None
+        Parameters before the first epoch, intercept first: (n_features + 1,), or
+        (n_targets, n_features + 1) for several targets. None is all zeros.
+    max_iter : int, default=1000
+        Epochs at most.
+    tol : float or None, default=1e-5
+        Training ends when the mean objective of an epoch has not improved by more
+        than this share of itself for `n_iter_no_change` epochs. None never ends it.
+    n_iter_no_change : int, default=5
+        Epochs without improvement that are borne. Solvers with a running average
+        overshoot and come back; they are given at least 5/(1−β) updates.
+    shuffle : bool, default=True
+        Whether every epoch draws a new order of the rows.
+    random_state : int, RandomState instance or None, default=None
+        Where the order of the rows comes from.
+    warm_start : bool, default=False
+        Whether `fit` begins at the parameters of the last fit instead of `init`. The
+        optimizer begins anew; `partial_fit` is what goes on with it.
+    store_path : {False, "epoch", "step"}, default=False
+        Whether to keep the parameters after every epoch or every update in `path_`.
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (n_features,) or (n_targets, n_features)
+        Coefficients w.
+    intercept_ : float or ndarray of shape (n_targets,)
+        Intercept φ₀.
+    loss_ : float or ndarray of shape (n_targets,)
+        J at the fitted parameters.
+    loss_curve_ : ndarray of shape (n_iter_,) or (n_iter_.max(), n_targets)
+        Mean objective of every epoch, each mini-batch taken where its gradient is:
+        before the update, and for nesterov at the point it looks ahead to. For
+        ``"gd"`` that is exactly J(φ_t). NaN where a target had stopped before.
+    history_ : DataFrame
+        Epoch, update, loss, learning_rate and gradient_norm, a row an epoch.
+    path_ : ndarray of shape (n_points, n_features + 1)
+        Parameters, intercept first: those of the start, then those after every epoch
+        or update. (n_points, n_targets, n_features + 1) for several targets. Only with
+        `store_path`.
+    n_iter_ : int or ndarray of shape (n_targets,)
+        Epochs trained.
+    t_ : int or ndarray of shape (n_targets,)
+        Updates made.
+    stop_reason_ : str or ndarray of shape (n_targets,)
+        ``"tol"`` or ``"max_iter"``.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, where X had names.
+
+    See Also
+    --------
+    sklearn.linear_model.SGDRegressor : One rule, a rate of half the size:
+        ``eta0 = 2 * learning_rate``, as its loss has the factor ½.
+    sklearn.linear_model.LinearRegression : The minimum in one go.
+
+    Notes
+    -----
+    With L the largest eigenvalue of J's Hessian, ``learning_rate="auto"`` in full batch
+    is half of what is stable: 1/L for gd and sgd, (1+β)/((1−β)L) for momentum and
+    (1+β)/(3(1−β)L) for nesterov. On mini-batches it is 1/(2𝓛), 𝓛 the expected
+    smoothness of Gower et al. [2]_, or less where the gradient's noise would cost more
+    than 0.2 % of the lowest loss. For adam it is 0.05·rms(y)/Σⱼ rms(xⱼ), so that an
+    update moves the predictions by at most a twentieth of the targets' size. For
+    ``"line_search"``, whose rate is the longest step considered, it is 4/L.
+
+    A diverging fit raises a ValueError and leaves the estimator as it was.
+
+    References
+    ----------
+    .. [1] Prince, S. J. D. (2023). Understanding Deep Learning, chapter 6. MIT Press.
+    .. [2] Gower, R. M. et al. (2019). SGD: general analysis and improved rates. ICML.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from sklopt import GradientRegressor
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> model = make_pipeline(StandardScaler(), GradientRegressor())
+    >>> round(model.fit(X, y).score(X, y), 2)
+    0.52
+    """
+
     _model = Model.LINEAR
 
     def __init__(
         self,
-        solver="nesterov",
+        solver="gd",
         *,
         learning_rate="auto",
         schedule="constant",

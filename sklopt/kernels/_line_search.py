@@ -14,6 +14,9 @@ from ._rules import descent
 
 A, B, C, D = range(4)
 
+# Halving toward a ends here, as a share of the first d: φ is as low as the ray goes.
+NEGLIGIBLE_STEP = 1e-16
+
 # Costs in units of one multiply-add with streamed data.
 ROW_OVERHEAD = 16
 TRIAL_COST = 8
@@ -131,7 +134,8 @@ def continue_search(candidate, tally, bracket, objective):
         tally.search = Search.DONE
     else:
         narrow_bracket(steps, J)
-        if steps[C] - steps[B] < candidate.tolerance * candidate.first_rate:
+        is_narrow = steps[C] - steps[B] < candidate.tolerance * steps[C]
+        if is_narrow or steps[C] < NEGLIGIBLE_STEP * candidate.first_rate:
             steps[A] = 0.5 * (steps[B] + steps[C])
             tally.search = Search.CHECKING
     forget_trials(J)
