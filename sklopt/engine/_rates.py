@@ -54,7 +54,7 @@ SEARCHED_LENGTH = 4.0
 FREE_RATE = 1.0
 
 # Up to this size a matrix of products is small change, and its eigenvalues exact.
-LARGEST_DENSE = 1000
+LARGEST_DENSE = 500
 LANCZOS_TOLERANCE = 1e-3
 ROWS_AT_ONCE = 4096
 

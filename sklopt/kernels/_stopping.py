@@ -14,9 +14,14 @@ NEGLIGIBLE_RATE = 1e-6
 
 
 @kernel
-def is_better(loss, best, tolerance):
-    """Whether `loss` is lower than `best` by more than the relative tolerance."""
-    return math.isinf(best) or loss < best - tolerance * abs(best)
+def is_better(loss, best, tolerance, reference):
+    """Whether `loss` is lower than `best` by more than the relative tolerance.
+
+    The tolerance is relative to `best`, yet not to one that is itself negligible
+    beside the reference: a perfect fit would improve by a constant factor for ever.
+    """
+    scale = max(abs(best), tolerance * reference)
+    return math.isinf(best) or loss < best - tolerance * scale
 
 
 @kernel
@@ -26,7 +31,7 @@ def lower_rate_on_plateau(candidate, progress, loss):
     The rule of torch's ReduceLROnPlateau with a relative threshold. Returns whether
     the rate was lowered.
     """
-    if is_better(loss, progress.plateau_best, candidate.threshold):
+    if is_better(loss, progress.plateau_best, candidate.threshold, 0.0):
         progress.plateau_best = loss
         progress.plateau_stale = 0
     else:
@@ -56,7 +61,7 @@ def judge_epoch(plan, candidate, progress, loss):
         return
     progress.rising = progress.rising + 1 if loss > progress.last else 0
     progress.last = loss
-    if is_better(loss, progress.best, plan.tol):
+    if is_better(loss, progress.best, plan.tol, progress.reference):
         progress.best = loss
         progress.stale = 0
     else:

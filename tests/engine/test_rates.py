@@ -1,0 +1,150 @@
+"""learning_rate="auto": the curvature it measures and what it promises."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from sklopt import GradientRegressor
+from sklopt.engine import _rates
+from sklopt.engine._rates import measure_curvature
+from sklopt.engine._types import Data
+from sklopt.solvers import GD, SGD, Adam, Momentum, Nesterov
+
+
+def make_data(n_samples, n_features, weighted=False, dtype=np.float64, seed=0):
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n_samples, n_features)) + 1.0
+    y = rng.standard_normal((n_samples, 1))
+    weight = rng.lognormal(size=n_samples) if weighted else np.empty(0)
+    if weighted:
+        weight /= weight.mean()
+    return Data(X.astype(dtype), y.astype(dtype), weight.astype(dtype))
+
+
+def dense_gram(data, fit_intercept):
+    """Σ s z zᵀ / n as the formula has it."""
+    n_samples = len(data.X)
+    Z = np.column_stack([np.full(n_samples, float(fit_intercept)), data.X])
+    s = data.weight if data.weight.size else np.ones(n_samples)
+    return (Z * s[:, np.newaxis]).T @ Z / n_samples, s * (Z**2).sum(axis=1)
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("weighted", [True, False])
+@pytest.mark.parametrize("shape", [(60, 4), (5000, 7), (8, 30)])
+def test_curvature_is_the_formula(shape, weighted, fit_intercept):
+    data = make_data(*shape, weighted=weighted)
+    gram, row_curvature = dense_gram(data, fit_intercept)
+    curvature = measure_curvature(data, fit_intercept)
+    assert_allclose(curvature.largest, np.linalg.eigvalsh(gram)[-1], rtol=1e-10)
+    assert_allclose(curvature.mean_square, np.diag(gram), rtol=1e-10)
+    assert_allclose(curvature.worst_row, row_curvature.max(), rtol=1e-10)
+
+
+@pytest.mark.parametrize("shape", [(12, 40), (40, 30)])
+def test_wide_data_take_another_way_to_the_same_eigenvalue(shape, monkeypatch):
+    data = make_data(*shape, weighted=True)
+    exact = measure_curvature(data, True).largest
+    monkeypatch.setattr(_rates, "LARGEST_DENSE", 20)
+    # Fewer rows than the limit stay exact; otherwise Lanczos, which is raised by its
+    # tolerance so as not to come out below.
+    tolerance = 1e-10 if shape[0] <= 20 else 2 * _rates.LANCZOS_TOLERANCE
+    largest = measure_curvature(data, True).largest
+    assert_allclose(largest, exact, rtol=tolerance)
+    assert largest >= exact * (1 - 1e-12)
+
+
+def spectral_radius(solver, alpha_L):
+    """Of the rule's linear recurrence on a quadratic with curvature 1, rate α·L."""
+    match solver:
+        case GD() | SGD():
+            return abs(1 - alpha_L)
+        case Momentum(beta=beta):
+            x = alpha_L * (1 - beta)
+            matrix = [[beta, x], [-beta, 1 - x]]
+        case Nesterov(beta=beta):
+            x = alpha_L * (1 - beta)
+            matrix = [[beta - x, x], [-(beta - x), 1 - x]]
+    return np.abs(np.linalg.eigvals(np.array(matrix))).max()
+
+
+@pytest.mark.parametrize(
+    "solver", [GD(), SGD(), Momentum(), Nesterov(), Momentum(0.5), Nesterov(0.99)]
+)
+def test_full_batch_rate_is_half_of_the_stability_limit(solver):
+    data = make_data(50, 3)
+    gram, _ = dense_gram(data, True)
+    L = 2.0 * np.linalg.eigvalsh(gram)[-1]
+    model = GradientRegressor(solver, batch_size=None, max_iter=1, tol=None)
+    rate = model.fit(data.X, data.y.ravel()).history_["learning_rate"][0]
+    assert spectral_radius(solver, rate * L) < 1
+    assert spectral_radius(solver, 1.999 * rate * L) < 1
+    assert spectral_radius(solver, 2.001 * rate * L) > 1
+
+
+def test_the_penalty_lowers_the_rate():
+    data = make_data(50, 3)
+    gram, _ = dense_gram(data, True)
+    model = GradientRegressor("gd", penalty="l2", alpha=3.0, max_iter=1, tol=None)
+    rate = model.fit(data.X, data.y.ravel()).history_["learning_rate"][0]
+    assert_allclose(rate, 1 / (2 * np.linalg.eigvalsh(gram)[-1] + 3.0), rtol=1e-10)
+
+
+def test_mini_batch_rate_obeys_expected_smoothness_and_noise():
+    n, b = 90, 8
+    data = make_data(n, 3)
+    gram, row_curvature = dense_gram(data, True)
+    expected = n * (b - 1) / (b * (n - 1)) * np.linalg.eigvalsh(gram)[-1]
+    expected += (n - b) / (b * (n - 1)) * row_curvature.max()
+    noise = np.trace(gram) * (n - b) / (b * (n - 1))
+    model = GradientRegressor("sgd", batch_size=b, max_iter=1, tol=None)
+    rate = model.fit(data.X, data.y.ravel()).history_["learning_rate"][0]
+    assert_allclose(rate, min(1 / (4 * expected), _rates.NOISE_SHARE / noise))
+
+
+def test_sgd_noise_stays_within_its_share():
+    rng = np.random.default_rng(3)
+    X = rng.standard_normal((2000, 10))
+    y = X.sum(axis=1) + 3.0 * rng.standard_normal(2000)
+    model = GradientRegressor("sgd", batch_size=16, max_iter=300, tol=None)
+    model.set_params(store_path="step", random_state=0).fit(X, y)
+    Z = np.column_stack([np.ones(2000), X])
+    lowest = ((Z @ np.linalg.lstsq(Z, y)[0] - y) ** 2).mean()
+    # Every 61st update: all places of an epoch of 125 are seen, none preferred.
+    settled = model.path_[100 * 125 :: 61]
+    excess = ((settled @ Z.T - y) ** 2).mean() / lowest - 1
+    # Sampling without replacement makes it less than the bound, yet not far less.
+    assert 0.1 * _rates.NOISE_SHARE < excess < _rates.NOISE_SHARE
+
+
+def test_adam_rate_is_a_share_of_the_targets_size():
+    data = make_data(50, 3)
+    gram, _ = dense_gram(data, True)
+    y = np.column_stack([data.y, 100 * data.y])
+    model = GradientRegressor(Adam(), max_iter=1, tol=None).fit(data.X, y)
+    rates = model.history_["learning_rate"].to_numpy()
+    reach = np.sqrt(np.diag(gram)).sum()
+    rms = np.sqrt((y**2).mean(axis=0))
+    assert_allclose(rates, _rates.ADAM_SHARE * rms / reach, rtol=1e-12)
+
+
+def test_nothing_to_learn_from_takes_any_rate():
+    X, y = np.zeros((5, 2)), np.zeros(5)
+    for solver in ("gd", "adam"):
+        model = GradientRegressor(solver, fit_intercept=False).fit(X, y)
+        assert_allclose(model.predict(X), 0.0)
+
+
+def test_overflowing_squares_are_named():
+    with pytest.raises(
+        ValueError, match=r"X is too large in magnitude.*StandardScaler"
+    ):
+        GradientRegressor().fit([[1e200], [2e200]], [0.0, 1.0])
+
+
+def test_partial_fit_keeps_the_lowest_rate():
+    small, large = make_data(50, 3), make_data(50, 3, seed=1)
+    model = GradientRegressor("gd").partial_fit(10 * large.X, large.y.ravel())
+    first = model.history_["learning_rate"][0]
+    model.partial_fit(small.X, small.y.ravel())
+    assert model.history_["learning_rate"][1] == first
