@@ -63,7 +63,7 @@ class StepDecay(Schedule):
     ----------
     factor : float, default=0.5
         What the rate is multiplied by, c in (0, 1].
-    every : int, default=10
+    every : int, default=100
         Epochs s between two drops.
 
     Examples
@@ -83,7 +83,7 @@ class StepDecay(Schedule):
         "every": [Interval(Integral, 1, None, closed="left")],
     }
 
-    def __init__(self, factor=0.5, every=10):
+    def __init__(self, factor=0.5, every=100):
         self.factor = factor
         self.every = every
 

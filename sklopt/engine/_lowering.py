@@ -1,7 +1,5 @@
 """From descriptions and numbers to what the compiled loop reads: the only bridge."""
 
-import math
-
 import numpy as np
 
 from ..kernels._codes import Clock, Penalty, Rule, Schedule, Slot, Status
@@ -50,9 +48,9 @@ def lower_patience(n_iter_no_change, solver, n_updates):
     """
     match solver:
         case Momentum(beta=beta) | Nesterov(beta=beta) | Adam(beta_1=beta):
-            memory = math.ceil(MEMORIES / (1 - beta) / n_updates)
-            return max(n_iter_no_change, memory)
-    return n_iter_no_change
+            memory = round(MEMORIES / (1 - beta) / n_updates)
+            n_iter_no_change = max(n_iter_no_change, memory)
+    return min(n_iter_no_change, NEVER)
 
 
 def lower_solver(solver):
@@ -72,8 +70,12 @@ def lower_schedule(schedule, max_iter):
     match schedule:
         case StepDecay():
             numbers = {"factor": schedule.factor, "period": schedule.every}
-        case ExponentialDecay() | Plateau() | LineSearch():
+        case ExponentialDecay() | LineSearch():
             numbers = schedule.get_params()
+        case Plateau():
+            numbers = schedule.get_params()
+            for count in ("patience", "cooldown"):
+                numbers[count] = min(numbers[count], NEVER)
         case InverseScaling():
             is_per_update = schedule.per == "update"
             numbers = {"power": schedule.power, "is_per_update": is_per_update}

@@ -17,7 +17,8 @@ expected one (Gower et al., 2019, proposition 3.8),
 
     𝓛 = n(b−1)/(b(n−1)) · L + (n−b)/(b(n−1)) · max L_i,   L_i = ℓ'' sᵢ ‖zᵢ‖²,
 
-which guarantees α = 1/(2𝓛); their theorem 3.1 lowers it further for the sake of the
+which guarantees α = 1/(2𝓛). An epoch's last mini-batch may be smaller than the others;
+its size is the b that counts. Their theorem 3.1 lowers it further for the sake of the
 noise that remains. Here that noise may cost no more than `NOISE_SHARE` of the lowest
 loss J*: to first order α·tr(H)·(n−b)/(2b(n−1)) · J*. Both hold for the (1−β) averages
 of momentum and nesterov as for sgd.
@@ -96,7 +97,9 @@ def auto_rate(data, solver, schedule, penalty_curvature, batch_size, fit_interce
         return _inverse(smoothness, SEARCHED_LENGTH)
     n_samples = len(data.X)
     if batch_size < n_samples:
-        return _mini_batch_rate(curvature, penalty_curvature, batch_size, n_samples)
+        smallest = n_samples % batch_size or batch_size
+        stable = _stable_rate(curvature, penalty_curvature, smallest, n_samples)
+        return min(stable, _quiet_rate(curvature, batch_size, n_samples))
     return _inverse(smoothness, _half_stability_limit(solver))
 
 
@@ -110,13 +113,17 @@ def _half_stability_limit(solver):
     return 1.0
 
 
-def _mini_batch_rate(curvature, penalty_curvature, b, n):
-    """1/(2𝓛) of b of n rows, or less where the noise asks for it."""
+def _stable_rate(curvature, penalty_curvature, b, n):
+    """1/(2𝓛) of b of n rows."""
     expected = n * (b - 1) / (b * (n - 1)) * curvature.largest
     expected += (n - b) / (b * (n - 1)) * curvature.worst_row
-    stable = _inverse(LOSS_CURVATURE * expected + penalty_curvature, 0.5)
+    return _inverse(LOSS_CURVATURE * expected + penalty_curvature, 0.5)
+
+
+def _quiet_rate(curvature, b, n):
+    """The rate at which noise costs NOISE_SHARE of the lowest loss."""
     noise = LOSS_CURVATURE * curvature.trace * (n - b) / (2 * b * (n - 1))
-    return min(stable, _inverse(noise, NOISE_SHARE))
+    return _inverse(noise, NOISE_SHARE)
 
 
 def _adam_rate(data, curvature):
@@ -155,12 +162,14 @@ def measure_curvature(data, fit_intercept):
             worst_row = max(worst_row, squares.sum(axis=1).max())
             if is_dense:
                 gram += Z.T @ Z
-    if not np.isfinite(mean_square.sum()):
+    if not np.isfinite(mean_square.sum() * n_samples):
         raise ValueError(
             "X is too large in magnitude: its squares overflow. Scale the features, "
             "e.g. with StandardScaler."
         )
-    if is_dense:
+    if not mean_square.any():
+        largest = 0.0
+    elif is_dense:
         largest = _top_eigenvalue(gram) / n_samples
     else:
         largest = _top_eigenvalue_of_wide(data, fit_intercept) / n_samples
@@ -200,7 +209,7 @@ def _top_eigenvalue_of_wide(data, fit_intercept):
 
     shape = n_features + 1, n_features + 1
     operator = LinearOperator(shape, matvec=multiply, dtype=np.float64)
-    start = np.ones(n_features + 1)
+    start = np.random.default_rng(0).standard_normal(n_features + 1)
     (largest,) = eigsh(
         operator, k=1, v0=start, tol=LANCZOS_TOLERANCE, return_eigenvectors=False
     )

@@ -44,6 +44,7 @@ PROGRESS = _record_dtype(
     status=np.int64,
     n_epochs=np.int64,
     n_updates=np.int64,
+    slot_age=np.int64,  # updates since the optimizer's running averages were zero
     reference=np.float64,  # the larger of J at φ = 0 and at the start
     best=np.float64,
     last=np.float64,

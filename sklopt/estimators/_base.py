@@ -32,6 +32,7 @@ from ..engine._rates import auto_rate
 from ..engine._train import join_histories, objective, reference_objective, train
 from ..engine._types import History, Plan, State
 from ..kernels._codes import Clock, Loss, Status, Store
+from ..kernels._stopping import NOISY_START
 from ..schedules import SCHEDULES, LineSearch, Schedule
 from ..solvers import GD, SGD, SOLVERS, Solver
 from ._inputs import unchanged_on_error, validated_data
@@ -47,7 +48,7 @@ class _Training(NamedTuple):
     history: History
     is_single: bool  # whether y was one target without an axis of its own
     seed: int
-    rate: float | np.ndarray  # lowest rate so far
+    lowest_rate: float | np.ndarray  # that learning_rate="auto" came to, so far
     rule: int | None  # what the running averages in `state` belong to
 
 
@@ -159,6 +160,8 @@ class GradientTrained(MultiOutputMixin, RegressorMixin, BaseEstimator):
             if is_first:
                 training = self._begun(data, is_single)
             else:
+                # scikit-learn spares a fitted estimator's partial_fit this.
+                self._validate_params()
                 training = self._resumed(data, is_single)
             self._learn(data, training, max_epochs=1, tol=None)
         return self
@@ -176,17 +179,17 @@ class GradientTrained(MultiOutputMixin, RegressorMixin, BaseEstimator):
         check_is_fitted(self)
         training = self._training
         frames = []
-        for k, n_epochs in enumerate(training.state.progress["n_epochs"]):
-            entries = training.history.entries[:n_epochs, k]
+        for k, entries in enumerate(training.history.entries.T):
+            entries = entries[~np.isnan(entries["rate"])]
             columns = {
-                "epoch": np.arange(n_epochs),
+                "epoch": np.arange(len(entries)),
                 "update": entries["n_updates"],
                 "loss": entries["loss"],
                 "learning_rate": entries["rate"],
                 "gradient_norm": entries["gradient_norm"],
             }
             if not training.is_single:
-                columns["target"] = np.full(n_epochs, k)
+                columns["target"] = np.full(len(entries), k)
             frames.append(pd.DataFrame(columns))
         return pd.concat(frames, ignore_index=True)
 
@@ -200,7 +203,7 @@ class GradientTrained(MultiOutputMixin, RegressorMixin, BaseEstimator):
             history=History.empty(phi, n_points),
             is_single=is_single,
             seed=int(rng.randint(np.iinfo(np.int32).max)),
-            rate=np.inf,
+            lowest_rate=np.inf,
             rule=None,
         )
 
@@ -221,23 +224,23 @@ class GradientTrained(MultiOutputMixin, RegressorMixin, BaseEstimator):
         """Parameters before the first epoch, (n_targets, n_features + 1)."""
         shape = data.y.shape[1], data.X.shape[1] + 1
         if self.warm_start and hasattr(self, "_training"):
-            phi, origin = self._training.state.phi, "the warm start"
+            origin, phi = "the warm start", self._training.state.phi
+            given = phi.shape[1:] if self._training.is_single else phi.shape
         elif self.init is not None:
+            origin = "init"
             phi = check_array(
                 self.init, dtype=np.float64, ensure_2d=False, input_name="init"
             )
-            if is_single and phi.ndim == 1:
-                phi = phi[np.newaxis]
-            origin = "init"
+            given = phi.shape
         else:
             return np.zeros(shape)
-        if phi.shape != shape:
-            expected = shape[1:] if is_single else shape
+        expected = shape[1:] if is_single else shape
+        if given != expected:
             raise ValueError(
-                f"{origin} has parameters of shape {phi.shape[-len(expected) :]}, but "
-                f"X and y ask for {expected}: the intercept, then a coefficient for "
-                "each feature."
+                f"{origin} has parameters of shape {given}, but X and y ask for "
+                f"{expected}: the intercept, then a coefficient for each feature."
             )
+        phi = phi.reshape(shape)
         if not self.fit_intercept and phi[:, 0].any():
             raise ValueError(
                 f"{origin} has an intercept other than 0, but fit_intercept=False."
@@ -249,7 +252,8 @@ class GradientTrained(MultiOutputMixin, RegressorMixin, BaseEstimator):
         state, solver = training.state, as_description(self.solver, SOLVERS)
         if training.rule != solver._rule:
             state.slots[:] = 0.0
-        rate, plan, candidates = self._lowered(data, training, solver, tol)
+            state.progress["slot_age"] = 0
+        training, plan, candidates = self._lowered(data, training, solver, tol)
         start = state.phi if training.rule is None else np.zeros_like(state.phi)
         reference = reference_objective(data, plan, candidates, start)
         assert_all_finite(reference, input_name="objective at the start")
@@ -262,13 +266,12 @@ class GradientTrained(MultiOutputMixin, RegressorMixin, BaseEstimator):
         training = training._replace(
             state=state,
             history=join_histories(training.history, history),
-            rate=rate,
             rule=solver._rule,
         )
         self._publish(training, loss, data.X.dtype)
 
     def _lowered(self, data, training, solver, tol):
-        """The rate, and what the engine reads of the parameters."""
+        """What the engine reads of the parameters; the training knows its rate."""
         n_samples, n_targets = data.y.shape
         schedule = as_description(self.schedule, SCHEDULES)
         batch_size = lower_batch_size(self.batch_size, solver, n_samples)
@@ -281,7 +284,8 @@ class GradientTrained(MultiOutputMixin, RegressorMixin, BaseEstimator):
             rate = auto_rate(
                 data, solver, schedule, alpha, batch_size, self.fit_intercept
             )
-            rate = np.minimum(training.rate, rate)
+            rate = np.minimum(training.lowest_rate, rate)
+            training = training._replace(lowest_rate=rate)
         candidates = lower_candidates(
             n_targets,
             target=np.arange(n_targets),
@@ -302,7 +306,7 @@ class GradientTrained(MultiOutputMixin, RegressorMixin, BaseEstimator):
             patience=NEVER if tol is None else int(patience),
             store=int(_STORES[self.store_path]),
         )
-        return rate, plan, candidates
+        return training, plan, candidates
 
     def _raise_if_diverged(self, state, history, loss):
         is_lost = (state.progress["status"] == Status.DIVERGED) | ~np.isfinite(loss)
@@ -311,7 +315,8 @@ class GradientTrained(MultiOutputMixin, RegressorMixin, BaseEstimator):
         k = int(is_lost.argmax())
         entries = history.entries[:, k]
         entries = entries[np.isfinite(entries["rate"])]
-        first, last = entries["loss"][0], np.fmax(entries["loss"][-1], loss[k])
+        first = state.progress["reference"][k]
+        last = max(np.nan_to_num([entries["loss"][-1], loss[k]], nan=np.inf))
         raise ValueError(
             f"{type(self).__name__} diverged in epoch {state.clock[Clock.EPOCH]} at "
             f"learning_rate={entries['rate'][-1]:.3g}: the objective went from "
@@ -342,17 +347,25 @@ class GradientTrained(MultiOutputMixin, RegressorMixin, BaseEstimator):
         self._publish_parameters(phi[0] if training.is_single else phi)
 
     def _warn_if_unfinished(self):
-        is_running = self._training.state.progress["status"] == Status.RUNNING
-        if self.tol is None or not is_running.any():
-            return
-        warnings.warn(
-            f"{type(self).__name__} stopped at max_iter={self.max_iter} before the "
-            "objective stood still. Raise max_iter, raise the learning rate, or "
-            "standardise the features, e.g. with StandardScaler; tol=None trains for "
-            "max_iter epochs without this warning.",
-            ConvergenceWarning,
-            stacklevel=3,
-        )
+        """Warn of a training that did not end at a minimum."""
+        progress = self._training.state.progress
+        name = type(self).__name__
+        if (self.loss_ > NOISY_START * progress["reference"]).any():
+            warnings.warn(
+                f"{name} ended above the objective that it began with: the learning "
+                "rate is too high. Lower it, or take learning_rate='auto'.",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
+        elif self.tol is not None and (progress["status"] == Status.RUNNING).any():
+            warnings.warn(
+                f"{name} stopped at max_iter={self.max_iter} before the objective "
+                "stood still. Raise max_iter, raise the learning rate, or standardise "
+                "the features, e.g. with StandardScaler; tol=None trains for max_iter "
+                "epochs without this warning.",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
 
 
 def _scalar(value):

@@ -1,10 +1,10 @@
 """Linear regression whose optimizer is a hyperparameter."""
 
-import numpy as np
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..kernels._codes import Model
 from ._base import GradientTrained
+from ._inputs import FLOATS, refuse_foreign
 
 
 class GradientRegressor(GradientTrained):
@@ -178,7 +178,8 @@ class GradientRegressor(GradientTrained):
             Predictions.
         """
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
+        refuse_foreign(X=X)
+        X = validate_data(self, X, dtype=FLOATS, reset=False)
         return X @ self.coef_.T + self.intercept_
 
     def _publish_parameters(self, phi):

@@ -20,7 +20,7 @@ def validated_data(estimator, X, y, sample_weight, is_first):
     With `is_first` the estimator learns the number and names of the features, else
     they must be those that it knows.
     """
-    _refuse_foreign(X=X, y=y, sample_weight=sample_weight)
+    refuse_foreign(X=X, y=y, sample_weight=sample_weight)
     X, y = validate_data(
         estimator,
         X,
@@ -54,7 +54,7 @@ def unchanged_on_error(estimator):
         raise
 
 
-def _refuse_foreign(**inputs):
+def refuse_foreign(**inputs):
     """Refuse arrays that would be fetched from elsewhere, rather than copy them."""
     for name, value in inputs.items():
         for attribute, kind in _FOREIGN.items():

@@ -8,7 +8,8 @@ folder, or ``NUMBA_CACHE_DIR``) and mends these three:
 
 - the stamp is a digest of every file of this package and of the settings that change
   the generated code;
-- data files carry a digest of their own, so that damage is seen before it is loaded;
+- a data file begins with a digest of stamp, signature and content, so that damage, or
+  the code of another version, is seen before it is loaded;
 - whatever fails while loading or saving only means to compile again.
 """
 
@@ -18,6 +19,7 @@ import pickle
 from pathlib import Path
 
 import numba
+from numba import types
 from numba.core import config
 from numba.core.caching import FunctionCache, IndexDataCacheFile
 
@@ -59,18 +61,32 @@ def package_stamp():
 class _CheckedCacheFile(IndexDataCacheFile):
     """Numba's index and data files, the data behind a digest of itself."""
 
-    def _save_data(self, name, data):
+    def save(self, key, data):
         payload = self._dump(data)
-        with self._open_for_write(self._data_path(name)) as file:
-            file.write(hashlib.sha256(payload).digest() + payload)
+        super().save(key, self._digest(key, payload) + payload)
 
-    def _load_data(self, name):
-        content = Path(self._data_path(name)).read_bytes()
+    def load(self, key):
+        content = super().load(key)
+        if content is None:
+            return None
         size = hashlib.sha256().digest_size
         digest, payload = content[:size], content[size:]
-        if hashlib.sha256(payload).digest() != digest:
-            raise OSError(f"damaged cache file {name}")
+        # Index and data are replaced one after the other, so a process that dies
+        # between the two, or a second one, leaves the code of another key or version.
+        if self._digest(key, payload) != digest:
+            raise OSError("damaged or foreign cache file")
         return pickle.loads(payload)
+
+    def _digest(self, key, payload):
+        label = repr((self._source_stamp, key)).encode()
+        return hashlib.sha256(label + payload).digest()
+
+    def _save_data(self, name, data):
+        with self._open_for_write(self._data_path(name)) as file:
+            file.write(data)
+
+    def _load_data(self, name):
+        return Path(self._data_path(name)).read_bytes()
 
 
 class KernelCache(FunctionCache):
@@ -84,6 +100,7 @@ class KernelCache(FunctionCache):
 
     def __init__(self, function):
         self._function = function
+        self._stamp = package_stamp()  # now: the files may be edited before first use
         self._is_open = False
         self._enabled = True
 
@@ -93,9 +110,14 @@ class KernelCache(FunctionCache):
             self._cache_file = _CheckedCacheFile(
                 cache_path=self._cache_path,
                 filename_base=self._impl.filename_base,
-                source_stamp=package_stamp(),
+                source_stamp=self._stamp,
             )
             self._is_open = True
+
+    def _index_key(self, sig, codegen):
+        # Numba compares namedtuples by class and types, not by the order of fields.
+        fields = tuple(t.fields for t in sig if isinstance(t, types.BaseNamedTuple))
+        return *super()._index_key(sig, codegen), fields
 
     @property
     def cache_path(self):

@@ -216,9 +216,10 @@ def close_batch(plan, candidates, state, scratch, point, size):
                     scratch.gradient,
                     k,
                     tally.rate,
-                    progress.n_updates,
+                    progress.slot_age,
                 )
                 progress.n_updates += 1
+                progress.slot_age += 1
 
 
 @kernel

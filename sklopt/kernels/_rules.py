@@ -1,7 +1,7 @@
 """Update rules: from a gradient g to a step, one small function a solver.
 
 φ is `phi`, m and v are in `slots`, α is `rate`, γ is `gamma`, and t counts the updates
-from 0. The average m is the (1 − β) average of the
+since m = v = 0. The average m is the (1 − β) average of the
 course, so α means the same step length in every rule.
 """
 

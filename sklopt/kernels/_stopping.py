@@ -9,6 +9,9 @@ from ._codes import Schedule, Status
 # back: a step that is merely too long comes back from far less.
 HOPELESS_GROWTH = 1e20
 
+# An objective this many times the one at the start is not due to noise alone.
+NOISY_START = 1.05
+
 # A plateau that has lowered the rate this far has nothing left to lower.
 NEGLIGIBLE_RATE = 1e-6
 
@@ -53,7 +56,7 @@ def lower_rate_on_plateau(candidate, progress, loss):
 def judge_epoch(plan, candidate, progress, loss):
     """Update the patience of a candidate, and its status.
 
-    Epochs without progress that go steadily uphill, to above the start, are no
+    Without progress but above the start, by more than noise or steadily uphill, is no
     convergence: such a candidate goes on until it turns or is beyond hope.
     """
     if not loss <= HOPELESS_GROWTH * progress.reference:
@@ -69,6 +72,7 @@ def judge_epoch(plan, candidate, progress, loss):
     is_plateau = candidate.schedule == Schedule.PLATEAU
     if is_plateau and lower_rate_on_plateau(candidate, progress, loss):
         progress.stale = 0  # a lower rate is a new chance
-    is_climbing = progress.rising >= plan.patience and loss > progress.reference
-    if progress.stale >= plan.patience and not is_climbing:
+    is_rising = progress.rising >= plan.patience and loss > progress.reference
+    is_far_above = loss > NOISY_START * progress.reference
+    if progress.stale >= plan.patience and not (is_rising or is_far_above):
         progress.status = Status.CONVERGED

@@ -1,0 +1,137 @@
+"""The one table of solvers and schedules that drives the tests, and its problem."""
+
+import numpy as np
+import reference
+
+from sklopt import GradientRegressor
+from sklopt.schedules import (
+    SCHEDULES as SCHEDULE_NAMES,
+)
+from sklopt.schedules import (
+    Constant,
+    Cosine,
+    ExponentialDecay,
+    InverseScaling,
+    LineSearch,
+    Plateau,
+    StepDecay,
+)
+from sklopt.solvers import GD, SGD, Adam, Momentum, Nesterov
+from sklopt.solvers import SOLVERS as SOLVER_NAMES
+
+N_EPOCHS = 12
+
+# Hyperparameters other than the defaults, so that one that is not passed on shows.
+SOLVERS = {
+    "gd": GD(),
+    "sgd": SGD(),
+    "momentum": Momentum(beta=0.8),
+    "nesterov": Nesterov(beta=0.7),
+    "adam": Adam(beta_1=0.8, beta_2=0.95, epsilon=1e-3),
+}
+
+# Every one of them changes the rate within N_EPOCHS, except `constant`.
+SCHEDULES = {
+    "constant": Constant(),
+    "step_decay": StepDecay(factor=0.6, every=3),
+    "exponential": ExponentialDecay(factor=0.8),
+    "inverse_scaling": InverseScaling(power=0.4),
+    "inverse_scaling_per_update": InverseScaling(power=0.3, per="update"),
+    "cosine": Cosine(epochs=9),  # ends in epochs at rate 0
+    "cosine_max_iter": Cosine(),
+    "plateau": Plateau(
+        factor=0.5, patience=1, cooldown=1, min_rate=0.006, threshold=0.3
+    ),
+    "line_search": LineSearch(tolerance=1e-3),
+}
+
+BATCH_SIZES = [None, 1, 7, 32]
+FULL_BATCH_DESCENT = {("gd", size) for size in BATCH_SIZES} | {("sgd", None)}
+LEARNING_RATE = 0.02
+LONGEST_STEP = 8.0  # far uphill, so that brackets are halved toward a as well
+
+
+def is_allowed(solver, schedule, batch_size):
+    """A line search follows the gradient of the whole training set."""
+    return schedule != "line_search" or (solver, batch_size) in FULL_BATCH_DESCENT
+
+
+GRID = [
+    (solver, schedule, batch_size)
+    for solver in SOLVERS
+    for schedule in SCHEDULES
+    for batch_size in BATCH_SIZES
+    if is_allowed(solver, schedule, batch_size)
+]
+
+# Every pair of solver and schedule once: on mini-batches where they can go together.
+PAIRS = [
+    (solver, schedule, None if schedule == "line_search" else 7)
+    for solver in SOLVERS
+    for schedule in SCHEDULES
+    if is_allowed(solver, schedule, None)
+]
+
+
+def make_problem(n_samples=45, seed=0):
+    """A noisy linear problem, features of unequal scale and away from the origin."""
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n_samples, 3)) * [1.0, 0.6, 0.4] + [0.5, -0.3, 0.0]
+    y = 1.0 + X @ [2.0, -1.0, 3.0] + rng.normal(scale=0.5, size=n_samples)
+    return X, y
+
+
+def make_weights(n_samples=45, seed=1):
+    """Uneven weights; rows 7 to 13, one whole mini-batch of 7, weigh nothing."""
+    weights = np.random.default_rng(seed).uniform(0.2, 2.0, size=n_samples)
+    weights[7:14] = 0.0
+    return weights
+
+
+def make_model(solver, schedule, batch_size=7, **params):
+    """An estimator of the table that trains for N_EPOCHS and keeps its path."""
+    is_search = schedule == "line_search"
+    settings = {
+        "solver": SOLVERS.get(solver, solver),
+        "schedule": SCHEDULES.get(schedule, schedule),
+        "batch_size": batch_size,
+        "learning_rate": LONGEST_STEP if is_search else LEARNING_RATE,
+        "max_iter": N_EPOCHS,
+        "tol": None,
+        "random_state": 0,
+        "store_path": "epoch",
+    }
+    return GradientRegressor(**(settings | params))
+
+
+def _name_and_params(description, names):
+    (name,) = (name for name, kind in names.items() if kind is type(description))
+    return name, description.get_params()
+
+
+def train_twin(model, X, y, sample_weight=None):
+    """What `model.fit` must do, done by the reference."""
+    solver, solver_params = _name_and_params(model.solver, SOLVER_NAMES)
+    schedule, schedule_params = _name_and_params(model.schedule, SCHEDULE_NAMES)
+    if schedule == "cosine" and schedule_params["epochs"] is None:
+        schedule_params["epochs"] = model.max_iter
+    is_full = model.batch_size is None or solver == "gd"
+    if model.shuffle and not is_full:
+        orders = reference.shuffled_orders(len(y), model.max_iter, model.random_state)
+    else:
+        orders = [range(len(y))] * model.max_iter
+    return reference.train(
+        X,
+        y,
+        orders=orders,
+        solver=solver,
+        solver_params=solver_params,
+        schedule=schedule,
+        schedule_params=schedule_params,
+        learning_rate=model.learning_rate,
+        batch_size=model.batch_size,
+        sample_weight=sample_weight,
+        alpha=model.alpha if model.penalty == "l2" else 0.0,
+        fit_intercept=model.fit_intercept,
+        init=model.init,
+    )

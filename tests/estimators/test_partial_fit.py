@@ -1,0 +1,163 @@
+"""k × `partial_fit` is one `fit` of k epochs, and pickling in between is no matter."""
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+from cases import N_EPOCHS, PAIRS, SOLVERS, make_model, make_problem, make_weights
+
+from sklopt import GradientRegressor
+from sklopt.solvers import Adam
+
+
+def trained_in_pieces(model, X, y, sample_weight=None, n_epochs=N_EPOCHS):
+    """One `partial_fit` an epoch, each by a copy that has been on disk."""
+    for _ in range(n_epochs):
+        model = pickle.loads(pickle.dumps(model))
+        model.partial_fit(X, y, sample_weight)
+    return model
+
+
+def assert_same_training(pieces, whole):
+    """Equal to the last bit: the same operations on the same numbers."""
+    np.testing.assert_array_equal(pieces.coef_, whole.coef_)
+    np.testing.assert_array_equal(pieces.intercept_, whole.intercept_)
+    np.testing.assert_array_equal(pieces.loss_curve_, whole.loss_curve_)
+    np.testing.assert_array_equal(pieces.path_, whole.path_)
+    np.testing.assert_array_equal(pieces.loss_, whole.loss_)
+    np.testing.assert_array_equal(pieces.n_iter_, whole.n_iter_)
+    np.testing.assert_array_equal(pieces.t_, whole.t_)
+    np.testing.assert_array_equal(pieces.stop_reason_, whole.stop_reason_)
+    pd.testing.assert_frame_equal(pieces.history_, whole.history_, check_exact=True)
+
+
+@pytest.mark.parametrize("is_weighted", [False, True])
+@pytest.mark.parametrize("shuffle", [False, True])
+@pytest.mark.parametrize(("solver", "schedule", "batch_size"), PAIRS)
+def test_pieces_equal_the_whole(solver, schedule, batch_size, shuffle, is_weighted):
+    X, y = make_problem()
+    weights = make_weights() if is_weighted else None
+    model = make_model(solver, schedule, batch_size, shuffle=shuffle)
+    whole = make_model(solver, schedule, batch_size, shuffle=shuffle)
+    whole.fit(X, y, weights)
+    pieces = trained_in_pieces(model, X, y, weights)
+    assert whole.n_iter_ == N_EPOCHS
+    assert_same_training(pieces, whole)
+
+
+@pytest.mark.parametrize("params", [{"batch_size": 1}, {"store_path": "step"}])
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_pieces_equal_the_whole_at_every_step(solver, params):
+    X, y = make_problem()
+    params = {"penalty": "l2", "alpha": 0.3} | params
+    schedule = "inverse_scaling_per_update"
+    pieces = trained_in_pieces(make_model(solver, schedule, **params), X, y)
+    assert_same_training(pieces, make_model(solver, schedule, **params).fit(X, y))
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_pieces_equal_the_whole_at_the_auto_rate(solver):
+    X, y = make_problem()
+    Y = np.column_stack([y, 0.1 * y[::-1]])
+    params = {"learning_rate": "auto"}
+    pieces = trained_in_pieces(make_model(solver, "plateau", **params), X, Y)
+    assert_same_training(pieces, make_model(solver, "plateau", **params).fit(X, Y))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_pieces_equal_the_whole_for_several_targets(solver, dtype):
+    X, y = make_problem()
+    Y = np.column_stack([y, np.zeros_like(y), 10 * y[::-1]]).astype(dtype)
+    X = X.astype(dtype)
+    pieces = trained_in_pieces(make_model(solver, "plateau"), X, Y)
+    assert_same_training(pieces, make_model(solver, "plateau").fit(X, Y))
+
+
+def test_pieces_equal_the_whole_beyond_one_record():
+    # Enough epochs that `fit` itself keeps more than one piece of history.
+    X, y = make_problem(n_samples=9)
+    params = {"max_iter": 150, "learning_rate": 0.01}
+    pieces = make_model("momentum", "plateau", 2, **params)
+    pieces = trained_in_pieces(pieces, X, y, n_epochs=150)
+    assert_same_training(
+        pieces, make_model("momentum", "plateau", 2, **params).fit(X, y)
+    )
+
+
+@pytest.mark.reduced
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_pieces_equal_the_whole_uncompiled(solver):
+    X, y = make_problem(n_samples=15)
+    weights = make_weights(n_samples=15)
+    params = {"max_iter": 4}
+    pieces = make_model(solver, "exponential", 7, **params)
+    pieces = trained_in_pieces(pieces, X, y, weights, n_epochs=4)
+    whole = make_model(solver, "exponential", 7, **params).fit(X, y, weights)
+    assert_same_training(pieces, whole)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_partial_fit_goes_on_after_fit(solver):
+    # Momentum, bias correction, clock and order of rows are those of one training.
+    X, y = make_problem()
+    model = make_model(solver, "inverse_scaling", max_iter=5).fit(X, y)
+    for _ in range(N_EPOCHS - 5):
+        model.partial_fit(X, y)
+    assert_same_training(model, make_model(solver, "inverse_scaling").fit(X, y))
+
+
+@pytest.mark.parametrize("solver", ["momentum", "nesterov", "adam"])
+def test_fresh_fits_in_sequence_are_not_one_training(solver):
+    # The optimizer's memory is what a warm start forgets and `partial_fit` keeps.
+    X, y = make_problem()
+    restarted = make_model(solver, "constant", None, max_iter=1, warm_start=True)
+    for _ in range(N_EPOCHS):
+        restarted.fit(X, y)
+    pieces = trained_in_pieces(make_model(solver, "constant", None), X, y)
+    assert not np.allclose(pieces.coef_, restarted.coef_, rtol=1e-2)
+
+
+def test_pickled_model_predicts_and_goes_on():
+    X, y = make_problem()
+    model = make_model("adam", "cosine").fit(X, y)
+    copy = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(copy.predict(X), model.predict(X))
+    assert_same_training(copy.partial_fit(X, y), model.partial_fit(X, y))
+
+
+def test_partial_fit_leaves_the_pickled_original_alone():
+    X, y = make_problem()
+    model = make_model("momentum", "plateau").fit(X, y)
+    before = pickle.dumps(model)
+    pickle.loads(before).partial_fit(X, y)
+    assert_same_training(model, pickle.loads(before))
+
+
+def test_history_goes_on_for_a_target_that_had_stopped():
+    X, y = make_problem()
+    Y = np.column_stack([y, np.random.default_rng(5).normal(size=len(y))])
+    params = {"tol": 1e-3, "n_iter_no_change": 2, "max_iter": 2000}
+    model = make_model("sgd", "constant", **params).fit(X, Y)
+    n_iter = model.n_iter_.copy()
+    assert n_iter[0] != n_iter[1]
+    model.partial_fit(X, Y)
+    np.testing.assert_array_equal(model.n_iter_, n_iter + 1)
+    for k, history in model.history_.groupby("target"):
+        assert len(history) == n_iter[k] + 1
+        assert history["loss"].iloc[-1] == model.loss_curve_[-1, k]
+        assert history.notna().all(axis=None)
+
+
+def test_a_change_of_solver_begins_its_averages_anew():
+    X, y = make_problem()
+    model = GradientRegressor("sgd", learning_rate=0.02, store_path="epoch")
+    for _ in range(50):
+        model.partial_fit(X, y)
+    adam = Adam(beta_2=0.999)
+    model.set_params(solver=adam, batch_size=None, learning_rate=1e-3).partial_fit(X, y)
+    # Adam's first step is α in every parameter, whatever its averages will forget.
+    np.testing.assert_allclose(
+        np.abs(np.diff(model.path_, axis=0)[-1]), 1e-3, rtol=1e-6
+    )

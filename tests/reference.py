@@ -1,0 +1,350 @@
+"""The textbook algorithms, line by line in NumPy: what the compiled engine must equal.
+
+Nothing here is fast, and nothing is taken from the package. `train` is the plain
+double loop over epochs and mini-batches; all else are the formulas it calls. Names are
+those of the formulas: φ is `phi`, intercept first; α is the rate; m and v are the
+running averages; β is `beta`, in Adam `beta_1`; γ is `beta_2`; t counts from 0.
+"""
+
+import math
+from types import SimpleNamespace
+
+import numpy as np
+
+# --- the problem -----------------------------------------------------------------
+
+
+def predict(phi, X):
+    """f(x, φ) = φ₀ + φ₁x₁ + … + φ_d x_d."""
+    return phi[0] + X @ phi[1:]
+
+
+def penalty(phi, alpha):
+    """alpha · R(w), R(w) = ½ ‖w‖²; the intercept φ₀ is not penalised."""
+    return alpha * 0.5 * (phi[1:] ** 2).sum()
+
+
+def penalty_gradient(phi, alpha):
+    """alpha · ∇R(w) = alpha · w, and 0 for the intercept."""
+    return alpha * np.concatenate([[0.0], phi[1:]])
+
+
+def mean_one(sample_weight, n_samples):
+    """sᵢ / s̄; without weights, ones."""
+    if sample_weight is None:
+        return np.ones(n_samples)
+    sample_weight = np.asarray(sample_weight, dtype=float)
+    return sample_weight / sample_weight.mean()
+
+
+def batch_objective(phi, X, y, s, alpha):
+    """Σ_{i∈B} sᵢ (f(xᵢ) − yᵢ)² / |B| + alpha·R(w); the sᵢ have mean 1 over all rows."""
+    return (s * (predict(phi, X) - y) ** 2).sum() / len(y) + penalty(phi, alpha)
+
+
+def batch_gradient(phi, X, y, s, alpha, fit_intercept=True):
+    """g = Σ_{i∈B} sᵢ ∇ℓᵢ / |B| + alpha·∇R, ∇ℓᵢ = 2 (f(xᵢ) − yᵢ) · (1, xᵢ)."""
+    slope = 2.0 * s * (predict(phi, X) - y)
+    g = np.concatenate([[slope.sum()], X.T @ slope]) / len(y)
+    g = g + penalty_gradient(phi, alpha)
+    if not fit_intercept:
+        g[0] = 0.0
+    return g
+
+
+def objective(phi, X, y, sample_weight=None, alpha=0.0):
+    """J(φ) = Σ sᵢ (f(xᵢ) − yᵢ)² / Σ sᵢ + alpha·R(w)."""
+    return batch_objective(phi, X, y, mean_one(sample_weight, len(y)), alpha)
+
+
+def gradient(phi, X, y, sample_weight=None, alpha=0.0, fit_intercept=True):
+    """∇J(φ)."""
+    s = mean_one(sample_weight, len(y))
+    return batch_gradient(phi, X, y, s, alpha, fit_intercept)
+
+
+# --- solvers: from a gradient to a step ------------------------------------------
+
+
+def descent(phi, m, v, g, rate, t):
+    """φ ← φ − α g."""
+    return phi - rate * g, m, v
+
+
+def momentum(phi, m, v, g, rate, t, beta=0.9):
+    """m ← βm + (1−β)g;  φ ← φ − αm."""
+    m = beta * m + (1 - beta) * g
+    return phi - rate * m, m, v
+
+
+def adam(phi, m, v, g, rate, t, beta_1=0.9, beta_2=0.99, epsilon=1e-8):
+    """m ← βm + (1−β)g, v ← γv + (1−γ)g², φ ← φ − α m̃/(√ṽ + ε)."""
+    m = beta_1 * m + (1 - beta_1) * g
+    v = beta_2 * v + (1 - beta_2) * g**2
+    m_tilde = m / (1 - beta_1 ** (t + 1))
+    v_tilde = v / (1 - beta_2 ** (t + 1))
+    return phi - rate * m_tilde / (np.sqrt(v_tilde) + epsilon), m, v
+
+
+def here(phi, m, rate):
+    """The gradient is taken where φ is."""
+    return phi
+
+
+def look_ahead(phi, m, rate):
+    """Nesterov takes the gradient at φ − αm, where the average is about to lead."""
+    return phi - rate * m
+
+
+# Where a solver takes its gradient, and what it does with it.
+SOLVERS = {
+    "gd": (here, descent),
+    "sgd": (here, descent),
+    "momentum": (here, momentum),
+    "nesterov": (look_ahead, momentum),
+    "adam": (here, adam),
+}
+
+
+# --- schedules: the rate as a function of time -----------------------------------
+
+
+def constant(first_rate, t):
+    """α₀."""
+    return first_rate
+
+
+def step_decay(first_rate, t, factor=0.5, every=100):
+    """α₀ · c^⌊t/s⌋."""
+    return first_rate * factor ** (t // every)
+
+
+def exponential(first_rate, t, factor=0.99):
+    """α₀ · c^t."""
+    return first_rate * factor**t
+
+
+def inverse_scaling(first_rate, t, power=0.25):
+    """α₀ / (t+1)^p."""
+    return first_rate / (t + 1) ** power
+
+
+def cosine(first_rate, t, epochs):
+    """α₀ · ½(1 + cos(πt/T)), and 0 after T."""
+    return first_rate * 0.5 * (1 + math.cos(math.pi * min(t, epochs) / epochs))
+
+
+PURE_SCHEDULES = {
+    "constant": constant,
+    "step_decay": step_decay,
+    "exponential": exponential,
+    "inverse_scaling": inverse_scaling,
+    "cosine": cosine,
+}
+
+
+class Plateau:
+    """ReduceLROnPlateau: lower the rate after more than `patience` stale epochs.
+
+    An epoch is stale unless its loss is below (1 − threshold) · best. The rate falls
+    to `min_rate` at the lowest, nor ever below a millionth of the first one.
+    """
+
+    def __init__(
+        self,
+        first_rate,
+        factor=0.5,
+        patience=3,
+        cooldown=0,
+        min_rate=0.0,
+        threshold=1e-4,
+    ):
+        self.rate, self.factor = first_rate, factor
+        self.patience, self.cooldown, self.threshold = patience, cooldown, threshold
+        self.floor = min(first_rate, max(min_rate, 1e-6 * first_rate))
+        self.best, self.n_stale, self.n_cooling = math.inf, 0, 0
+
+    def close_epoch(self, loss):
+        if loss < self.best * (1 - self.threshold):
+            self.best, self.n_stale = loss, 0
+        else:
+            self.n_stale += 1
+        if self.n_cooling > 0:
+            self.n_cooling -= 1
+            self.n_stale = 0
+        if self.n_stale > self.patience:
+            self.rate = max(self.factor * self.rate, self.floor)
+            self.n_cooling, self.n_stale = self.cooldown, 0
+
+
+class Rates:
+    """The rate of the update at hand, whichever the schedule."""
+
+    def __init__(self, schedule, first_rate, params):
+        params = dict(params or {})
+        self.per = params.pop("per", "epoch")
+        self.formula = PURE_SCHEDULES.get(schedule)
+        self.first_rate, self.params = first_rate, params
+        self.plateau = Plateau(first_rate, **params) if schedule == "plateau" else None
+
+    def now(self, epoch, t):
+        if self.plateau:
+            return self.plateau.rate
+        if self.formula is None:
+            return None  # a line search has to find it
+        time = t if self.per == "update" else epoch
+        return self.formula(self.first_rate, time, **self.params)
+
+    def close_epoch(self, loss):
+        if self.plateau:
+            self.plateau.close_epoch(loss)
+
+
+def thirds(a, d):
+    """b and c, at the thirds of a…d."""
+    return a + (d - a) / 3, a + 2 * (d - a) / 3
+
+
+def line_search(J, longest, tolerance=1e-5):
+    """The step that a bracketing search finds lowest; J is a function of the step.
+
+    Four points a < b < c < d, b and c at the thirds. If a is lowest, halve b, c, d
+    toward a; else if J(b) < J(c), d ← c; else a ← b; re-place the thirds; stop when
+    |b − c| is below that share of c, or c itself is next to nothing. The step is
+    (b + c)/2, or none where that would be no descent.
+    """
+    a, d = 0.0, longest
+    b, c = thirds(a, d)
+    while True:
+        if J(a) < min(J(b), J(c), J(d)):
+            b, c, d = (a + (point - a) / 2 for point in (b, c, d))
+        elif J(b) < J(c):
+            d = c
+        else:
+            a = b
+        b, c = thirds(a, d)
+        if c - b < tolerance * c or c < 1e-16 * longest:
+            break
+    step = (b + c) / 2
+    return step if J(step) < J(0.0) else 0.0
+
+
+# --- the order of an epoch -------------------------------------------------------
+
+_MASK = 2**64 - 1
+_INCREMENT = 0x9E3779B97F4A7C15
+
+
+def mix(z):
+    """SplitMix64's output function, on 64-bit unsigned integers."""
+    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
+    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _MASK
+    return z ^ (z >> 31)
+
+
+def draw_order(n_samples, seed, epoch):
+    """The inside-out Fisher-Yates shuffle, its draws SplitMix64 on a counter."""
+    key = mix(seed ^ mix(epoch + _INCREMENT))
+    order = []
+    for i in range(n_samples):
+        bits = mix((key + i * _INCREMENT) & _MASK) >> 11
+        j = int(bits * 2.0**-53 * (i + 1))
+        order.append(i)
+        order[i], order[j] = order[j], order[i]
+    return order
+
+
+def seed_of(random_state):
+    """The number that an integer `random_state` stands for."""
+    return int(np.random.RandomState(random_state).randint(np.iinfo(np.int32).max))
+
+
+def shuffled_orders(n_samples, n_epochs, random_state):
+    """One order an epoch."""
+    seed = seed_of(random_state)
+    return [draw_order(n_samples, seed, epoch) for epoch in range(n_epochs)]
+
+
+# --- training --------------------------------------------------------------------
+
+
+def batches(order, batch_size):
+    """Consecutive pieces of an epoch's order; the last one may be smaller."""
+    return [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
+
+
+def train(
+    X,
+    y,
+    *,
+    orders,
+    solver="sgd",
+    solver_params=None,
+    schedule="constant",
+    schedule_params=None,
+    learning_rate,
+    batch_size=None,
+    sample_weight=None,
+    alpha=0.0,
+    fit_intercept=True,
+    init=None,
+):
+    """Train for one epoch per entry of `orders`.
+
+    Parameters
+    ----------
+    X, y : ndarray of shape (n, d) and (n,)
+    orders : list of sequences of row numbers
+        The order of the rows in each epoch.
+    solver, schedule : str
+        With their hyperparameters in `solver_params` and `schedule_params`.
+    learning_rate : float
+        α₀; of a line search the longest step.
+    batch_size : int or None
+        None is the whole training set, as it is for ``solver="gd"`` in any case.
+
+    Returns
+    -------
+    SimpleNamespace
+        path : (epochs + 1, d + 1), φ at the start and after each epoch.
+        steps : (updates + 1, d + 1), φ at the start and after each update.
+        losses : (epochs,), the mean objective seen, before each update.
+        rates : (epochs,), the rate of each epoch's last mini-batch.
+    """
+    point_of, update = SOLVERS[solver]
+    solver_params, schedule_params = solver_params or {}, schedule_params or {}
+    schedule_rates = Rates(schedule, learning_rate, schedule_params)
+    s = mean_one(sample_weight, len(y))
+    if batch_size is None or solver == "gd":
+        batch_size = len(y)
+
+    phi = np.zeros(X.shape[1] + 1) if init is None else np.array(init, dtype=float)
+    m, v, t = np.zeros_like(phi), np.zeros_like(phi), 0
+    path, steps, losses, rates = [phi], [phi], [], []
+    for epoch, order in enumerate(orders):
+        loss = 0.0
+        for batch in batches(np.asarray(order), batch_size):
+            rate = schedule_rates.now(epoch, t)
+            point = point_of(phi, m, rate)
+            part = X[batch], y[batch], s[batch], alpha
+            loss += batch_objective(point, *part) * len(batch) / len(y)
+            if s[batch].sum() == 0:
+                continue  # a batch without weight says nothing
+            g = batch_gradient(point, *part, fit_intercept)
+            if schedule == "line_search":
+                J = objective_along(phi, g, part)
+                rate = line_search(J, learning_rate, **schedule_params)
+            phi, m, v = update(phi, m, v, g, rate, t, **solver_params)
+            t += 1
+            steps.append(phi)
+        schedule_rates.close_epoch(loss)
+        path.append(phi)
+        losses.append(loss)
+        rates.append(rate)
+    path, steps, losses, rates = map(np.array, (path, steps, losses, rates))
+    return SimpleNamespace(path=path, steps=steps, losses=losses, rates=rates)
+
+
+def objective_along(phi, g, part):
+    """J as a function of the step along −g."""
+    return lambda step: batch_objective(phi - step * g, *part)
