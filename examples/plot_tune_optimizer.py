@@ -51,7 +51,7 @@ folds = KFold(n_splits=5, shuffle=True, random_state=0)
 # -------------
 #
 # Gradients like features of similar scale, so a ``StandardScaler`` goes first. Nothing
-# else has to be chosen: by default the solver is ``"nesterov"``, and the learning rate
+# else has to be chosen: by default the solver is ``"gd"``, and the learning rate
 # is worked out from the data. That is a respectable model already. (The first fit on a
 # machine compiles sklopt's loop, which takes some seconds; later ones find it on disk.)
 

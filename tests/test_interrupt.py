@@ -8,9 +8,12 @@ import pytest
 
 # Says when training is about to begin, and reports what the interrupt left.
 PROGRAM = """
-import sys, threading
+import signal, sys, threading
 import numpy as np
 from sklopt import GradientRegressor
+
+# A shell's background jobs, and what they start, are born deaf to Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 n_samples, n_features = {shape}
 rng = np.random.default_rng(0)

@@ -98,7 +98,7 @@ def test_schedules_are_tuned_by_name_object_and_parameter():
     assert np.isfinite(scores).all()
     # In 60 epochs at this rate the plateau and the first drop may never come.
     assert len(set(scores)) >= len(schedules) - 2
-    model = make_model(solver="gd", schedule=StepDecay(), learning_rate=0.01)
+    model = make_model(solver="gd", schedule=StepDecay(every=10), learning_rate=0.01)
     factors = {"gradientregressor__schedule__factor": [0.01, 0.5, 1.0]}
     search = RandomizedSearchCV(model, factors, n_iter=3, cv=3, random_state=0)
     search.fit(X, Y)

@@ -223,6 +223,8 @@ def interrupt_latency(model, X, y, delay):
 
 def measure_interrupts(n_samples, n_features, n_times):
     """Latency of Ctrl-C at different moments of a long training."""
+    # A shell's background jobs are born deaf to Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     X, y = make_data(n_samples, n_features)
     delays = np.linspace(0.05, 1.0, n_times)
     for name, changes in INTERRUPTED.items():

@@ -348,6 +348,8 @@ class GradientTrained(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
     def _warn_if_unfinished(self):
         """Warn of a training that did not end at a minimum."""
+        if self.tol is None:
+            return
         progress = self._training.state.progress
         name = type(self).__name__
         if (self.loss_ > NOISY_START * progress["reference"]).any():
@@ -357,7 +359,7 @@ class GradientTrained(MultiOutputMixin, RegressorMixin, BaseEstimator):
                 ConvergenceWarning,
                 stacklevel=4,
             )
-        elif self.tol is not None and (progress["status"] == Status.RUNNING).any():
+        elif (progress["status"] == Status.RUNNING).any():
             warnings.warn(
                 f"{name} stopped at max_iter={self.max_iter} before the objective "
                 "stood still. Raise max_iter, raise the learning rate, or standardise "
