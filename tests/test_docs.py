@@ -60,7 +60,7 @@ def test_the_translation_table_names_what_there_is():
     table = [line for line in README.splitlines() if line.startswith("| `")]
     ours = [line.split("|")[1] for line in table]
     for keyword in re.findall(r"(\w+)=", " ".join(ours)):
-        assert keyword in {*GradientRegressor().get_params(), "per", "p"}, keyword
+        assert keyword in {*GradientRegressor().get_params(), "per"}, keyword
     for name in re.findall(r'schedule="(\w+)"', " ".join(ours)):
         assert name in SCHEDULES
     assert "`solver=Adam(β, γ, ε)`" in " ".join(ours)

@@ -19,6 +19,9 @@ NEVER = np.iinfo(np.int64).max
 
 AUTO_BATCH_SIZE = 256
 
+_ADAM_FIELDS = ("beta_1", "beta_2", "epsilon")
+_PLATEAU_FIELDS = ("factor", "patience", "threshold", "cooldown", "min_rate")
+
 # Time constants of a running average after which an overshoot is forgotten.
 MEMORIES = 5
 
@@ -59,7 +62,7 @@ def lower_solver(solver):
         case Momentum() | Nesterov():
             numbers = {"beta_1": solver.beta}
         case Adam():
-            numbers = solver.get_params()
+            numbers = {name: getattr(solver, name) for name in _ADAM_FIELDS}
         case _:
             numbers = {}
     return {"rule": solver._rule, **numbers}
@@ -70,10 +73,12 @@ def lower_schedule(schedule, max_iter):
     match schedule:
         case StepDecay():
             numbers = {"factor": schedule.factor, "period": schedule.every}
-        case ExponentialDecay() | LineSearch():
-            numbers = schedule.get_params()
+        case ExponentialDecay():
+            numbers = {"factor": schedule.factor}
+        case LineSearch():
+            numbers = {"tolerance": schedule.tolerance}
         case Plateau():
-            numbers = schedule.get_params()
+            numbers = {name: getattr(schedule, name) for name in _PLATEAU_FIELDS}
             for count in ("patience", "cooldown"):
                 numbers[count] = min(numbers[count], NEVER)
         case InverseScaling():

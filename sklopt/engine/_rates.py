@@ -128,14 +128,22 @@ def _quiet_rate(curvature, b, n):
 
 def _adam_rate(data, curvature):
     """ADAM_SHARE · rms(y) / Σⱼ rms(zⱼ), for each target."""
-    weight = data.weight if data.weight.size else None
-    y = data.y.astype(np.float64, copy=False)
-    scale = np.sqrt(np.average(y * y, axis=0, weights=weight))
+    scale = np.array([_rms(target, data.weight) for target in data.y.T])
     reach = np.sqrt(curvature.mean_square).sum()
     has_scale = (scale > 0) & (reach > 0)
     rate = np.full(scale.shape, FREE_RATE)
     rate[has_scale] = ADAM_SHARE * scale[has_scale] / reach
     return rate
+
+
+def _rms(values, weight):
+    """Weighted root mean square, whatever the magnitude."""
+    values = values.astype(np.float64)
+    largest = np.abs(values).max()
+    if largest == 0:
+        return 0.0
+    weights = weight if weight.size else None
+    return largest * np.sqrt(np.average((values / largest) ** 2, weights=weights))
 
 
 def _inverse(curvature, share):

@@ -38,6 +38,18 @@ def reference_objective(data, plan, candidates, phi):
     return np.maximum(at_zero, objective(data, plan, candidates, phi))
 
 
+def trivial_objective(data, plan, candidates, phi):
+    """The lowest J of a prediction that heeds no feature; for squared error."""
+    constant = np.zeros((len(phi), 1))
+    if plan.fit_intercept:
+        weights = data.weight if data.weight.size else None
+        for k, target in enumerate(candidates["target"]):
+            y = data.y[:, target].astype(np.float64)
+            constant[k] = np.average(y, weights=weights)
+    without_features = data._replace(X=data.X[:, :0])
+    return objective(without_features, plan, candidates, constant)
+
+
 def train(data, plan, candidates, state, max_epochs):
     """Train every candidate for at most `max_epochs` more epochs.
 

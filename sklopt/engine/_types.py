@@ -46,6 +46,7 @@ PROGRESS = _record_dtype(
     n_updates=np.int64,
     slot_age=np.int64,  # updates since the optimizer's running averages were zero
     reference=np.float64,  # the larger of J at φ = 0 and at the start
+    trivial=np.float64,  # lowest J of a prediction that heeds no feature
     best=np.float64,
     last=np.float64,
     stale=np.int64,  # epochs since `best`
@@ -69,7 +70,7 @@ TALLY = _record_dtype(
 ENTRY = _record_dtype(
     loss=np.float64,  # mean objective seen during the epoch
     rate=np.float64,  # learning rate at its end
-    gradient_norm=np.float64,  # of its last mini-batch
+    gradient_norm=np.float64,  # of its last mini-batch; NaN if that has no weight
     n_updates=np.int64,  # since the beginning
 )
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin, _fit_context
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import assert_all_finite, check_array, check_random_state
+from sklearn.utils import check_array, check_random_state
 from sklearn.utils._param_validation import (
     Interval,
     InvalidParameterError,
@@ -29,16 +29,26 @@ from ..engine._lowering import (
     lower_solver,
 )
 from ..engine._rates import auto_rate
-from ..engine._train import join_histories, objective, reference_objective, train
+from ..engine._train import (
+    join_histories,
+    objective,
+    reference_objective,
+    train,
+    trivial_objective,
+)
 from ..engine._types import History, Plan, State
-from ..kernels._codes import Clock, Loss, Status, Store
-from ..kernels._stopping import NOISY_START
-from ..schedules import SCHEDULES, LineSearch, Schedule
-from ..solvers import GD, SGD, SOLVERS, Solver
-from ._inputs import unchanged_on_error, validated_data
+from ..kernels._codes import Clock, Loss, Rule, Status, Store
+from ..kernels._stopping import HOPELESS_GROWTH, NOISE
+from ..schedules import SCHEDULES, LineSearch
+from ..solvers import GD, SGD, SOLVERS
+from ._inputs import finite_cast, unchanged_on_error, validated_data
 
 _LOSSES = {"squared_error": Loss.SQUARED_ERROR}
 _STORES = {False: Store.NEVER, "epoch": Store.EPOCH, "step": Store.STEP}
+
+
+# A share of the objective at the start that is as good as none, whatever y is.
+NEGLIGIBLE = 1e-10
 
 
 class _Training(NamedTuple):
@@ -59,12 +69,12 @@ class GradientTrained(MultiOutputMixin, RegressorMixin, BaseEstimator):
     """
 
     _parameter_constraints: dict = {
-        "solver": [StrOptions(set(SOLVERS)), Solver],
+        "solver": [StrOptions(set(SOLVERS)), *SOLVERS.values()],
         "learning_rate": [
             StrOptions({"auto"}),
             Interval(Real, 0, None, closed="neither"),
         ],
-        "schedule": [StrOptions(set(SCHEDULES)), Schedule],
+        "schedule": [StrOptions(set(SCHEDULES)), *SCHEDULES.values()],
         "batch_size": [
             StrOptions({"auto"}),
             Interval(Integral, 1, None, closed="left"),
@@ -90,7 +100,8 @@ class GradientTrained(MultiOutputMixin, RegressorMixin, BaseEstimator):
             raise InvalidParameterError(
                 f"The 'learning_rate' parameter of {type(self).__name__} must be "
                 f"'auto' or a float in the range (0, inf). Got {rate!r} instead; did "
-                f"you mean schedule={rate!r}?"
+                f"you mean schedule={rate!r}? Schedules "
+                f"are {', '.join(SCHEDULES)}."
             )
         super()._validate_params()
 
@@ -218,7 +229,12 @@ class GradientTrained(MultiOutputMixin, RegressorMixin, BaseEstimator):
                 f"{_describe_targets(data.y.shape[1], is_single)}."
             )
         state = State(*(array.copy() for array in training.state))
-        return training._replace(state=state)
+        path = training.history.path
+        if not self.store_path or not len(path):
+            # A path without holes: it ends with the wish for it, and begins anew.
+            path = History.empty(state.phi, 1 if self.store_path else 0).path
+        history = training.history._replace(path=path)
+        return training._replace(state=state, history=history)
 
     def _first_phi(self, data, is_single):
         """Parameters before the first epoch, (n_targets, n_features + 1)."""
@@ -256,13 +272,19 @@ class GradientTrained(MultiOutputMixin, RegressorMixin, BaseEstimator):
         training, plan, candidates = self._lowered(data, training, solver, tol)
         start = state.phi if training.rule is None else np.zeros_like(state.phi)
         reference = reference_objective(data, plan, candidates, start)
-        assert_all_finite(reference, input_name="objective at the start")
+        if not np.isfinite(reference).all():
+            raise ValueError(
+                "The objective is not finite at the start: y, X or init is too large "
+                "in magnitude."
+            )
         reference = np.maximum(state.progress["reference"], reference)
         state.progress["reference"] = reference
+        trivial = trivial_objective(data, plan, candidates, state.phi)
+        state.progress["trivial"] = trivial
 
         history = train(data, plan, candidates, state, max_epochs)
         loss = objective(data, plan, candidates, state.phi)
-        self._raise_if_diverged(state, history, loss)
+        self._raise_if_diverged(candidates, state, history, loss)
         training = training._replace(
             state=state,
             history=join_histories(training.history, history),
@@ -308,8 +330,11 @@ class GradientTrained(MultiOutputMixin, RegressorMixin, BaseEstimator):
         )
         return training, plan, candidates
 
-    def _raise_if_diverged(self, state, history, loss):
-        is_lost = (state.progress["status"] == Status.DIVERGED) | ~np.isfinite(loss)
+    def _raise_if_diverged(self, candidates, state, history, loss):
+        progress = state.progress
+        has_grown = loss > HOPELESS_GROWTH * progress["reference"]
+        is_lost = progress["status"] == Status.DIVERGED
+        is_lost |= ~np.isfinite(loss) | has_grown & (candidates["rule"] != Rule.ADAM)
         if not is_lost.any():
             return
         k = int(is_lost.argmax())
@@ -338,12 +363,12 @@ class GradientTrained(MultiOutputMixin, RegressorMixin, BaseEstimator):
         self.t_ = _scalar(per_target(progress["n_updates"]))
         self.loss_ = _scalar(per_target(loss))
         self.stop_reason_ = _scalar(per_target(reasons))
-        self.loss_curve_ = per_target(entries["loss"])
+        self.loss_curve_ = per_target(entries["loss"]).copy()
         vars(self).pop("path_", None)
         if self.store_path:
             path = training.history.path
             self.path_ = path[:, 0] if training.is_single else path
-        phi = training.state.phi.astype(dtype)
+        phi = finite_cast(training.state.phi.copy(), dtype, "the fitted parameters")
         self._publish_parameters(phi[0] if training.is_single else phi)
 
     def _warn_if_unfinished(self):
@@ -351,23 +376,29 @@ class GradientTrained(MultiOutputMixin, RegressorMixin, BaseEstimator):
         if self.tol is None:
             return
         progress = self._training.state.progress
-        name = type(self).__name__
-        if (self.loss_ > NOISY_START * progress["reference"]).any():
-            warnings.warn(
-                f"{name} ended above the objective that it began with: the learning "
-                "rate is too high. Lower it, or take learning_rate='auto'.",
-                ConvergenceWarning,
-                stacklevel=4,
+        useless = NOISE * progress["trivial"] + NEGLIGIBLE * progress["reference"]
+        if (self.loss_ > NOISE * progress["reference"]).any():
+            trouble = (
+                "ended above the objective that it began with: the learning rate is "
+                "too high. Lower it, or take learning_rate='auto'."
             )
         elif (progress["status"] == Status.RUNNING).any():
-            warnings.warn(
-                f"{name} stopped at max_iter={self.max_iter} before the objective "
-                "stood still. Raise max_iter, raise the learning rate, or standardise "
-                "the features, e.g. with StandardScaler; tol=None trains for max_iter "
-                "epochs without this warning.",
-                ConvergenceWarning,
-                stacklevel=4,
+            trouble = (
+                f"stopped at max_iter={self.max_iter} before the objective stood "
+                "still. Raise max_iter, raise the learning rate, or standardise the "
+                "features, e.g. with StandardScaler; tol=None trains for max_iter "
+                "epochs without this warning."
             )
+        elif (self.loss_ > useless).any():
+            trouble = (
+                "stands still above the objective of a constant prediction. Lower "
+                "tol, raise the learning rate, or standardise the features, e.g. with "
+                "StandardScaler."
+            )
+        else:
+            return
+        message = f"{type(self).__name__} {trouble}"
+        warnings.warn(message, ConvergenceWarning, stacklevel=4)
 
 
 def _scalar(value):

@@ -46,8 +46,9 @@ class GradientRegressor(GradientTrained):
         Epochs at most.
     tol : float or None, default=1e-5
         Training ends when the mean objective of an epoch has not improved by more
-        than this share of itself for `n_iter_no_change` epochs; an objective below
-        tol·J(0) counts as one of tol·J(0). None never ends it.
+        than this share of itself for `n_iter_no_change` epochs. An objective below a
+        millionth of the best constant prediction's counts as one of that size. None
+        never ends it.
     n_iter_no_change : int, default=5
         Epochs without improvement that are borne. Solvers with a running average
         overshoot and come back; they are given at least 5/(1−β) updates.

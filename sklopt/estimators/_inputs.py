@@ -3,7 +3,7 @@
 from contextlib import contextmanager
 
 import numpy as np
-from sklearn.utils import assert_all_finite, check_consistent_length
+from sklearn.utils import assert_all_finite, check_array, check_consistent_length
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from ..engine._types import Data
@@ -21,25 +21,32 @@ def validated_data(estimator, X, y, sample_weight, is_first):
     they must be those that it knows.
     """
     refuse_foreign(X=X, y=y, sample_weight=sample_weight)
-    X, y = validate_data(
-        estimator,
-        X,
-        y,
-        reset=is_first,
-        validate_separately=(
-            {"dtype": FLOATS, "order": "C"},
-            {"dtype": FLOATS, "order": "C", "ensure_2d": False},
-        ),
-    )
-    check_consistent_length(X, y)
-    y = _finite_cast(y, X.dtype, "y")
+    if y is None:
+        validate_data(estimator, X, y)  # scikit-learn's words for it
+    X = validate_data(estimator, X, reset=is_first, dtype=FLOATS, order="C")
+    with _naming("y"):
+        y = check_array(y, dtype=FLOATS, order="C", ensure_2d=False, input_name="y")
+        check_consistent_length(X, y)
+        y = finite_cast(y, X.dtype, "y")
     weight = np.empty(0, dtype=X.dtype)
     if sample_weight is not None:
-        weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
-        assert_all_finite(weight, input_name="sample_weight")
+        with _naming("sample_weight"):
+            weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
+            assert_all_finite(weight, input_name="sample_weight")
         weight = _mean_one(weight).astype(X.dtype, copy=False)
     data = Data(X, y.reshape(len(y), -1), weight)
     return Data(*(_read_only(array) for array in data)), y.ndim == 1
+
+
+@contextmanager
+def _naming(name):
+    """Let errors of the body name the input that they are about."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        if name in str(error):
+            raise
+        raise type(error)(f"{name}: {error}") from error
 
 
 @contextmanager
@@ -65,7 +72,7 @@ def refuse_foreign(**inputs):
                 )
 
 
-def _finite_cast(array, dtype, name):
+def finite_cast(array, dtype, name):
     """Cast, looking for values that the smaller type cannot hold."""
     if array.dtype == dtype:
         return array

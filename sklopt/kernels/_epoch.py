@@ -245,7 +245,8 @@ def close_epoch(data, plan, candidates, state, scratch, record):
             entry.loss = loss
             entry.rate = tally.rate
             entry.n_updates = progress.n_updates
-            entry.gradient_norm = norm(scratch.gradient, k)
+            if scratch.batch_weight[0] > 0.0:
+                entry.gradient_norm = norm(scratch.gradient, k)
             if progress.status == Status.RUNNING:
                 judge_epoch(plan, candidates[k], progress, loss)
                 progress.n_epochs += 1

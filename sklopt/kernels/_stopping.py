@@ -3,28 +3,44 @@
 import math
 
 from ._cache import kernel
-from ._codes import Schedule, Status
+from ._codes import Rule, Schedule, Status
 
 # An objective this many times the one at the start, or at φ = 0, has left every path
-# back: a step that is merely too long comes back from far less.
-HOPELESS_GROWTH = 1e20
+# back, where steps grow with the gradient. Adam's do not: it always comes back.
+HOPELESS_GROWTH = 1e10
 
-# An objective this many times the one at the start is not due to noise alone.
-NOISY_START = 1.05
+# An objective this many times another is not above it by noise alone.
+NOISE = 1.05
+
+# An objective of this share of a trivial prediction's (R² = 0.999999) counts as a fit
+# that needs no more relative improvement.
+PERFECT_FIT = 1e-6
+
+# What rounding makes of an objective, as a share of the one at the start.
+ROUNDING = 2.0**-52
 
 # A plateau that has lowered the rate this far has nothing left to lower.
 NEGLIGIBLE_RATE = 1e-6
 
 
 @kernel
-def is_better(loss, best, tolerance, reference):
+def is_better(loss, best, tolerance, floor):
     """Whether `loss` is lower than `best` by more than the relative tolerance.
 
-    The tolerance is relative to `best`, yet not to one that is itself negligible
-    beside the reference: a perfect fit would improve by a constant factor for ever.
+    The tolerance is relative to `best`, yet to no less than `floor`: a perfect fit
+    would improve by a constant factor for ever.
     """
-    scale = max(abs(best), tolerance * reference)
+    scale = max(abs(best), floor)
     return math.isinf(best) or loss < best - tolerance * scale
+
+
+@kernel
+def is_hopeless(candidate, progress, loss):
+    """Whether the objective is not finite, or has grown past any recovery."""
+    if not math.isfinite(loss):
+        return True
+    has_grown = loss > HOPELESS_GROWTH * progress.reference
+    return has_grown and candidate.rule != Rule.ADAM
 
 
 @kernel
@@ -59,12 +75,13 @@ def judge_epoch(plan, candidate, progress, loss):
     Without progress but above the start, by more than noise or steadily uphill, is no
     convergence: such a candidate goes on until it turns or is beyond hope.
     """
-    if not loss <= HOPELESS_GROWTH * progress.reference:
+    if is_hopeless(candidate, progress, loss):
         progress.status = Status.DIVERGED
         return
     progress.rising = progress.rising + 1 if loss > progress.last else 0
     progress.last = loss
-    if is_better(loss, progress.best, plan.tol, progress.reference):
+    floor = max(PERFECT_FIT * progress.trivial, ROUNDING * progress.reference)
+    if is_better(loss, progress.best, plan.tol, floor):
         progress.best = loss
         progress.stale = 0
     else:
@@ -73,6 +90,6 @@ def judge_epoch(plan, candidate, progress, loss):
     if is_plateau and lower_rate_on_plateau(candidate, progress, loss):
         progress.stale = 0  # a lower rate is a new chance
     is_rising = progress.rising >= plan.patience and loss > progress.reference
-    is_far_above = loss > NOISY_START * progress.reference
+    is_far_above = loss > NOISE * progress.reference
     if progress.stale >= plan.patience and not (is_rising or is_far_above):
         progress.status = Status.CONVERGED

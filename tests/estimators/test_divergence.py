@@ -277,3 +277,37 @@ def test_extreme_targets(scale):
 def test_features_too_large_for_any_rate_are_named():
     with pytest.raises(ValueError, match=r"X|feature|StandardScaler"):
         model_of(learning_rate="auto").fit(1e160 * X, Y)
+
+
+# --- targets far from 0, and features far larger than theirs --------------------------
+
+
+@pytest.mark.parametrize("solver", ["gd", "sgd", "momentum", "nesterov"])
+@pytest.mark.parametrize("offset", [0.0, 1e5, 1e7])
+def test_tol_does_not_depend_on_the_offset_of_y(offset, solver):
+    """The objective at the start says nothing of what can be reached."""
+    Z = (X - X.mean(axis=0)) / X.std(axis=0)
+    model = GradientRegressor(solver, batch_size=16, random_state=0)
+    lowest = LinearRegression().fit(Z, Y)
+    assert model.fit(Z, Y + offset).score(Z, Y + offset) > 0.99 * lowest.score(Z, Y)
+
+
+def test_worse_than_a_constant_is_told():
+    """With features this large no rate is safe that moves the intercept."""
+    large = np.random.default_rng(1).lognormal(10, 0.7, size=(500, 1))
+    y = 100 + 1e-5 * large[:, 0] + np.random.default_rng(2).normal(size=500)
+    with pytest.warns(ConvergenceWarning, match=r"constant prediction.*StandardScaler"):
+        model = GradientRegressor().fit(large, y)
+    assert model.stop_reason_ == "tol"
+    assert model.score(large, y) < 0
+
+
+@pytest.mark.parametrize("max_iter", [5, 10])
+def test_short_training_that_explodes_is_refused(max_iter):
+    model = GradientRegressor("gd", learning_rate=10.0, tol=None, max_iter=max_iter)
+    with pytest.raises(ValueError, match=REMEDY):
+        model.fit(X, Y)
+    model.partial_fit(X, Y)
+    with pytest.raises(ValueError, match=REMEDY):  # noqa: PT012
+        for _ in range(max_iter - 1):
+            model.partial_fit(X, Y)

@@ -161,3 +161,24 @@ def test_a_change_of_solver_begins_its_averages_anew():
     np.testing.assert_allclose(
         np.abs(np.diff(model.path_, axis=0)[-1]), 1e-3, rtol=1e-6
     )
+
+
+def test_path_begins_anew_where_it_was_not_kept():
+    X, y = make_problem()
+    model = GradientRegressor("sgd", learning_rate=0.02).partial_fit(X, y)
+    start = np.append(model.intercept_, model.coef_)
+    for store_path in ("epoch", False, "epoch"):
+        model.set_params(store_path=store_path).partial_fit(X, y)
+        assert hasattr(model, "path_") == bool(store_path)
+    assert model.path_.shape == (2, 4)
+    np.testing.assert_array_equal(model.path_[-1][1:], model.coef_)
+    assert not np.array_equal(model.path_[0], start)
+
+
+def test_a_last_batch_without_weight_has_no_gradient_norm():
+    X, y = make_problem()
+    weights = np.ones(45)
+    weights[42:] = 0.0
+    model = GradientRegressor("sgd", learning_rate=0.02, batch_size=7, shuffle=False)
+    model.partial_fit(X, y, weights)
+    assert np.isnan(model.history_["gradient_norm"][0])
