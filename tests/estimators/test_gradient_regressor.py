@@ -113,14 +113,10 @@ def test_history_shows_the_last_gradient():
 
 
 def naive_stop(curve, tol, patience):
-    """The epochs after which a loop over the losses ends, or None.
-
-    A share of the best loss counts, or of tol·J(0) where that is more.
-    """
-    floor = tol * np.mean(Y**2)
+    """The epochs after which a loop over the losses ends, or None."""
     best, stale = curve[0], 0
     for n_epochs, loss in enumerate(curve[1:], start=2):
-        is_better = loss < best - tol * max(best, floor)
+        is_better = loss < best - tol * best
         best, stale = (loss, 0) if is_better else (best, stale + 1)
         if stale >= patience:
             return n_epochs
