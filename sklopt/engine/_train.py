@@ -44,7 +44,7 @@ def trivial_objective(data, plan, candidates, phi):
     if plan.fit_intercept:
         weights = data.weight if data.weight.size else None
         for k, target in enumerate(candidates["target"]):
-            y = data.y[:, target].astype(np.float64)
+            y = data.y[:, target].astype(np.float64, copy=False)
             constant[k] = np.average(y, weights=weights)
     without_features = data._replace(X=data.X[:, :0])
     return objective(without_features, plan, candidates, constant)

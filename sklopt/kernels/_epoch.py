@@ -118,7 +118,10 @@ def walk(data, plan, candidates, state, scratch, record, budget):
         if row == batch_start:
             open_batch(plan, candidates, state, scratch)
         stop = min(batch_stop, row + (budget - spent) // row_cost + 1)
-        add_gradients(data, plan, candidates, state.progress, scratch, point, row, stop)
+        share = 1.0 / (batch_stop - batch_start)
+        add_gradients(
+            data, plan, candidates, state.progress, scratch, point, row, stop, share
+        )
         spent += (stop - row) * row_cost
         row = stop
         if stop == batch_stop:
@@ -168,8 +171,12 @@ def open_batch(plan, candidates, state, scratch):
 
 
 @kernel
-def add_gradients(data, plan, candidates, progress, scratch, point, first, stop):
-    """Add loss and gradient of rows first…stop at each candidate's point."""
+def add_gradients(data, plan, candidates, progress, scratch, point, first, stop, share):
+    """Add loss and gradient of rows first…stop at each candidate's point.
+
+    g = Σ s ∇ℓ / |B|, 1/|B| being the `share` of a row. Weights have mean 1 over the
+    training set; dividing by |B| and not by the batch's own weight keeps g unbiased.
+    """
     X, y, order, tally = data.X, data.y, scratch.order, scratch.tally
     last = X.shape[0] - 1
     for place in range(first, stop):
@@ -186,18 +193,14 @@ def add_gradients(data, plan, candidates, progress, scratch, point, first, stop)
                 target = y[row, candidates[k].target]
                 loss = loss_value(plan.loss, prediction, target)
                 slope = loss_derivative(plan.loss, prediction, target)
-                slope *= weight * model_derivative(plan.model, eta)
+                slope *= weight * share * model_derivative(plan.model, eta)
                 tally[k].batch_loss += weight * loss
                 add_row_gradient(X, row, slope, scratch.gradient, k)
 
 
 @kernel
 def close_batch(plan, candidates, state, scratch, point, size):
-    """Turn the sums of a mini-batch into g, and take the step.
-
-    Weights have mean 1 over the training set; dividing by |B| and not by the batch's
-    own weight keeps g unbiased. A batch without weight says nothing and is skipped.
-    """
+    """Judge a mini-batch and take its step; one without weight is skipped."""
     for k in range(candidates.size):
         candidate, progress, tally = candidates[k], state.progress[k], scratch.tally[k]
         if progress.status != Status.RUNNING:
@@ -207,7 +210,7 @@ def close_batch(plan, candidates, state, scratch, point, size):
         if not math.isfinite(objective):
             progress.status = Status.DIVERGED
         elif scratch.batch_weight[0] > 0.0:
-            finish_gradient(plan, candidate, point, scratch.gradient, k, size)
+            finish_gradient(plan, candidate, point, scratch.gradient, k)
             if candidate.schedule != Schedule.LINE_SEARCH:
                 apply_rule(
                     candidate,
@@ -223,11 +226,8 @@ def close_batch(plan, candidates, state, scratch, point, size):
 
 
 @kernel
-def finish_gradient(plan, candidate, point, gradient, k, size):
-    """g = Σ s ∇ℓ / |B| + alpha ∇R(w), without φ₀ where there is no intercept."""
-    scale = 1.0 / size
-    for p in range(gradient.shape[1]):
-        gradient[k, p] *= scale
+def finish_gradient(plan, candidate, point, gradient, k):
+    """Add alpha ∇R(w) to g; take φ₀ out of it where there is no intercept."""
     add_penalty_gradient(candidate, point, k, gradient)
     if not plan.fit_intercept:
         gradient[k, 0] = 0.0
