@@ -182,7 +182,7 @@ class Plateau(Schedule):
         What the rate is multiplied by, in (0, 1].
     patience : int, default=3
         Epochs without improvement that are borne. One that is not smaller than the
-        estimator's ``n_iter_no_change`` never acts, for training has ended before.
+        estimator's ``n_iter_no_change`` may never act, for training may end before.
     cooldown : int, default=0
         Epochs after a drop that are not counted.
     min_rate : float, default=0.0

@@ -18,10 +18,10 @@ expected one (Gower et al., 2019, proposition 3.8),
     𝓛 = n(b−1)/(b(n−1)) · L + (n−b)/(b(n−1)) · max L_i,   L_i = ℓ'' sᵢ ‖zᵢ‖²,
 
 which guarantees α = 1/(2𝓛). An epoch's last mini-batch may be smaller than the others;
-its size is the b that counts. Their theorem 3.1 lowers it further for the sake of the
-noise that remains. Here that noise may cost no more than `NOISE_SHARE` of the lowest
-loss J*: to first order α·tr(H)·(n−b)/(2b(n−1)) · J*. Both hold for the (1−β) averages
-of momentum and nesterov as for sgd.
+its size is the b that counts for 𝓛. Their theorem 3.1 lowers the rate further for the
+sake of the noise that remains. Here that noise may cost no more than `NOISE_SHARE` of
+the lowest loss J*: to first order α·tr(H)·(n−b)/(2b(n−1)) · J*. Both hold for the
+(1−β) averages of momentum and nesterov as for sgd.
 
 Adam's step in a coordinate is about α whatever the curvature. It is chosen so that
 one update moves the predictions by no more than `ADAM_SHARE` of the targets' scale:

@@ -228,6 +228,7 @@ class GradientTrained(MultiOutputMixin, RegressorMixin, BaseEstimator):
                 f"{_describe_targets(n_targets, training.is_single)}, but got y of "
                 f"{_describe_targets(data.y.shape[1], is_single)}."
             )
+        self._check_intercept("the last fit", training.state.phi)
         state = State(*(array.copy() for array in training.state))
         path = training.history.path
         if not self.store_path or not len(path):
@@ -257,11 +258,14 @@ class GradientTrained(MultiOutputMixin, RegressorMixin, BaseEstimator):
                 f"{expected}: the intercept, then a coefficient for each feature."
             )
         phi = phi.reshape(shape)
+        self._check_intercept(origin, phi)
+        return phi
+
+    def _check_intercept(self, origin, phi):
         if not self.fit_intercept and phi[:, 0].any():
             raise ValueError(
                 f"{origin} has an intercept other than 0, but fit_intercept=False."
             )
-        return phi
 
     def _learn(self, data, training, max_epochs, tol):
         """Train, and publish the outcome."""
@@ -269,6 +273,7 @@ class GradientTrained(MultiOutputMixin, RegressorMixin, BaseEstimator):
         if training.rule != solver._rule:
             state.slots[:] = 0.0
             state.progress["slot_age"] = 0
+            training = training._replace(lowest_rate=np.inf)
         training, plan, candidates = self._lowered(data, training, solver, tol)
         start = state.phi if training.rule is None else np.zeros_like(state.phi)
         reference = reference_objective(data, plan, candidates, start)
@@ -340,10 +345,11 @@ class GradientTrained(MultiOutputMixin, RegressorMixin, BaseEstimator):
         k = int(is_lost.argmax())
         entries = history.entries[:, k]
         entries = entries[np.isfinite(entries["rate"])]
+        epoch = state.clock[Clock.EPOCH] - len(history.entries) + len(entries)
         first = state.progress["reference"][k]
         last = max(np.nan_to_num([entries["loss"][-1], loss[k]], nan=np.inf))
         raise ValueError(
-            f"{type(self).__name__} diverged in epoch {state.clock[Clock.EPOCH]} at "
+            f"{type(self).__name__} diverged in epoch {epoch} at "
             f"learning_rate={entries['rate'][-1]:.3g}: the objective went from "
             f"{first:.3g} to {last:.3g}. Lower the learning rate, or take "
             "learning_rate='auto'; features of very different scales call for "
@@ -366,7 +372,7 @@ class GradientTrained(MultiOutputMixin, RegressorMixin, BaseEstimator):
         self.loss_curve_ = per_target(entries["loss"]).copy()
         vars(self).pop("path_", None)
         if self.store_path:
-            path = training.history.path
+            path = training.history.path.copy()
             self.path_ = path[:, 0] if training.is_single else path
         phi = finite_cast(training.state.phi.copy(), dtype, "the fitted parameters")
         self._publish_parameters(phi[0] if training.is_single else phi)

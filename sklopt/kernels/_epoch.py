@@ -2,10 +2,10 @@
 
 An epoch is a chain of phases: draw the order (SHUFFLE), walk the mini-batches (WALK),
 search along the gradient if a candidate asks for it (PROJECT, SEARCH; see
-`_line_search`), then record and judge (CLOSE). Every phase can stop after any row and
-be taken up again there, since all that the loop knows lives in arrays. So one call of
-`advance` trains many epochs of a small problem or a slice of a single epoch of a large
-one, and never holds back Ctrl-C.
+`_line_search`), then record and judge (CLOSE). Every phase that visits rows can stop
+after any of them and be taken up again there, since all that the loop knows lives in
+arrays. So one call of `advance` trains many epochs of a small problem or a slice of a
+single epoch of a large one, and never holds back Ctrl-C.
 
 Names: k counts candidates, p parameters (φ₀ first), row places in the epoch's order.
 """

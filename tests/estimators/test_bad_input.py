@@ -485,5 +485,14 @@ def test_data_are_not_written_to(solver, dtype, method):
 
 def test_published_arrays_are_not_what_training_goes_on_with():
     model, twin = short_model().partial_fit(X, Y), short_model().partial_fit(X, Y)
-    model.coef_[:] = 1e3
+    model.set_params(store_path="epoch").partial_fit(X, Y)
+    twin.set_params(store_path="epoch").partial_fit(X, Y)
+    for published in (model.coef_, model.loss_curve_, model.path_):
+        published[:] = 1e3
     assert_array_equal(model.partial_fit(X, Y).coef_, twin.partial_fit(X, Y).coef_)
+
+
+def test_an_intercept_that_was_trained_is_not_frozen_in_silence():
+    model = short_model().partial_fit(X, Y).set_params(fit_intercept=False)
+    with pytest.raises(ValueError, match=r"intercept other than 0"):
+        model.partial_fit(X, Y)
