@@ -104,6 +104,13 @@ def make_model(solver, schedule, batch_size=7, **params):
     return GradientRegressor(**(settings | params))
 
 
+def model_of(solver="gd", **params):
+    """A short training that neither stops early nor warns."""
+    defaults = {"max_iter": 12, "tol": None, "random_state": 0, "batch_size": 7}
+    defaults["learning_rate"] = 0.02
+    return GradientRegressor(solver, **(defaults | params))
+
+
 def _name_and_params(description, names):
     (name,) = (name for name, kind in names.items() if kind is type(description))
     return name, description.get_params()

@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
-from cases import make_problem, make_weights
+from cases import make_problem, make_weights, model_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
@@ -21,13 +21,6 @@ WEIGHTS = make_weights()
 N_SAMPLES, N_FEATURES = X.shape
 
 every_solver = pytest.mark.parametrize("solver", SOLVERS)
-
-
-def model_of(solver="gd", **params):
-    """A short training that neither stops early nor warns."""
-    defaults = {"max_iter": 12, "tol": None, "random_state": 0, "batch_size": 7}
-    defaults["learning_rate"] = 0.02
-    return GradientRegressor(solver, **(defaults | params))
 
 
 REMEDY = r"diverged in epoch \d+ at learning_rate=.*(?s:.*)Lower the learning rate"

@@ -6,7 +6,7 @@ import pickle
 import joblib
 import numpy as np
 import pytest
-from cases import make_problem, make_weights
+from cases import make_problem, make_weights, model_of
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
@@ -20,13 +20,6 @@ WEIGHTS = make_weights()
 N_SAMPLES, N_FEATURES = X.shape
 
 every_solver = pytest.mark.parametrize("solver", SOLVERS)
-
-
-def model_of(solver="gd", **params):
-    """A short training that neither stops early nor warns."""
-    defaults = {"max_iter": 12, "tol": None, "random_state": 0, "batch_size": 7}
-    defaults["learning_rate"] = 0.02
-    return GradientRegressor(solver, **(defaults | params))
 
 
 def objective(phi, X=X, y=Y, weights=None, alpha=0.0):
