@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..kernels._codes import Clock, Penalty, Rule, Schedule, Slot, Status
+from ..kernels._codes import Clock, Penalty, Rule, Schedule, Slot, Status, Store
 from ..schedules import (
     Cosine,
     ExponentialDecay,
@@ -108,6 +108,12 @@ def lower_candidates(n_candidates, **fields):
 def looks_ahead(candidates):
     """Whether a candidate takes its gradient elsewhere than at φ."""
     return bool((candidates["rule"] == Rule.NESTEROV).any())
+
+
+def is_by_row(candidates, batch_size, store):
+    """Whether all candidates descend on mini-batches of one row, unrecorded."""
+    is_descent = (candidates["rule"] == Rule.DESCENT).all()
+    return bool(batch_size == 1 and is_descent and store != Store.STEP)
 
 
 def searches_line(candidates):

@@ -108,7 +108,7 @@ def _scratch(data, plan, candidates, state):
         point=np.empty((n_candidates, n_params)),
         gradient=np.empty((n_candidates, n_params)),
         tally=np.zeros(n_candidates, dtype=TALLY),
-        batch_weight=np.empty(1),
+        batch_weight=np.zeros(1),
         order=np.empty(n_samples if plan.is_shuffled else 0, dtype=index_dtype),
         ray=np.empty((n_searched, len(Ray), n_samples)),
         bracket=np.empty((n_searched, len(Bracket), 4)),

@@ -93,6 +93,7 @@ class Plan(NamedTuple):
     seed: int
     fit_intercept: bool
     looks_ahead: bool  # whether a candidate takes its gradient away from φ
+    is_by_row: bool  # whether all descend on mini-batches of one row
     tol: float
     patience: int  # epochs without progress that end the training
     store: int

@@ -20,6 +20,7 @@ from ..engine._lowering import (
     NEVER,
     as_description,
     first_state,
+    is_by_row,
     looks_ahead,
     lower_batch_size,
     lower_candidates,
@@ -321,6 +322,7 @@ class GradientTrained(MultiOutputMixin, RegressorMixin, BaseEstimator):
             **lower_schedule(schedule, self.max_iter),
             **lower_penalty(self.penalty, self.alpha),
         )
+        store = int(_STORES[self.store_path])
         plan = Plan(
             model=int(self._model),
             loss=int(_LOSSES[self.loss]),
@@ -329,9 +331,10 @@ class GradientTrained(MultiOutputMixin, RegressorMixin, BaseEstimator):
             seed=training.seed,
             fit_intercept=bool(self.fit_intercept),
             looks_ahead=looks_ahead(candidates),
+            is_by_row=is_by_row(candidates, batch_size, store),
             tol=float(tol or 0.0),
             patience=NEVER if tol is None else int(patience),
-            store=int(_STORES[self.store_path]),
+            store=store,
         )
         return training, plan, candidates
 

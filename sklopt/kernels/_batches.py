@@ -46,40 +46,41 @@ def draw_order(order, seed, epoch, first, stop):
         order[j] = i
 
 
-@intrinsic
-def _prefetch(typing_context, array, row, column):
-    """Ask for the cache line of array[row, column], whatever it holds."""
-    signature = types.void(array, row, column)
-
-    def generate(context, builder, signature, arguments):
-        array_type = signature.args[0]
-        array = make_array(array_type)(context, builder, arguments[0])
-        index = [
-            context.cast(builder, value, source, types.intp)
-            for value, source in zip(arguments[1:], signature.args[1:], strict=True)
-        ]
-        pointer = cgutils.get_item_pointer(
-            context, builder, array_type, array, index, wraparound=False
-        )
-        pointer = builder.bitcast(pointer, cgutils.voidptr_t)
-        read, keep_in_all_caches, data = (cgutils.int32_t(v) for v in (0, 3, 1))
-        prefetch = builder.module.declare_intrinsic(
-            "llvm.prefetch",
-            [pointer.type],
-            fnty=cgutils.ir.FunctionType(
-                cgutils.ir.VoidType(), [pointer.type] + [cgutils.int32_t] * 3
-            ),
-        )
-        builder.call(prefetch, [pointer, read, keep_in_all_caches, data])
-        return context.get_dummy_value()
-
-    return signature, generate
-
-
 if config.DISABLE_JIT:
 
     def _prefetch(array, row, column):
         """Interpreted code has no use for the cache."""
+
+else:
+
+    @intrinsic
+    def _prefetch(typing_context, array, row, column):
+        """Ask for the cache line of array[row, column], whatever it holds."""
+        signature = types.void(array, row, column)
+
+        def generate(context, builder, signature, arguments):
+            array_type = signature.args[0]
+            array = make_array(array_type)(context, builder, arguments[0])
+            index = [
+                context.cast(builder, value, source, types.intp)
+                for value, source in zip(arguments[1:], signature.args[1:], strict=True)
+            ]
+            pointer = cgutils.get_item_pointer(
+                context, builder, array_type, array, index, wraparound=False
+            )
+            pointer = builder.bitcast(pointer, cgutils.voidptr_t)
+            read, keep_in_all_caches, data = (cgutils.int32_t(v) for v in (0, 3, 1))
+            prefetch = builder.module.declare_intrinsic(
+                "llvm.prefetch",
+                [pointer.type],
+                fnty=cgutils.ir.FunctionType(
+                    cgutils.ir.VoidType(), [pointer.type] + [cgutils.int32_t] * 3
+                ),
+            )
+            builder.call(prefetch, [pointer, read, keep_in_all_caches, data])
+            return context.get_dummy_value()
+
+        return signature, generate
 
 
 @kernel
@@ -89,3 +90,18 @@ def prefetch_row(X, y, row):
     for column in range(0, X.shape[1], CACHE_LINE // X.itemsize):
         _prefetch(X, row, column)
     _prefetch(X, row, X.shape[1] - 1)
+
+
+@kernel
+def row_at(X, y, order, place):
+    """The row at a place of the epoch's order, one further on being prefetched."""
+    if not order.size:
+        return place
+    prefetch_row(X, y, order[min(place + PREFETCH_DISTANCE, order.size - 1)])
+    return order[place]
+
+
+@kernel
+def row_weight(weight, row):
+    """Sample weight of a row, 1 where there are none."""
+    return float(weight[row]) if weight.size else 1.0

@@ -12,7 +12,7 @@ Names: k counts candidates, p parameters (φ₀ first), row places in the epoch'
 
 import math
 
-from ._batches import PREFETCH_DISTANCE, draw_order, prefetch_row
+from ._batches import draw_order, row_at, row_weight
 from ._cache import entry_point, kernel
 from ._codes import Clock, Filled, Phase, Rule, Schedule, Status, Store
 from ._losses import loss_derivative, loss_value
@@ -25,6 +25,7 @@ from ._models import (
 from ._penalties import add_penalty_gradient, penalty_value
 from ._rules import apply_rule, look_ahead
 from ._schedules import rate_at
+from ._single_rows import descend_rows
 from ._stopping import judge_epoch
 
 # Costs in units of one multiply-add with streamed data.
@@ -80,12 +81,6 @@ def is_any_running(progress):
 
 
 @kernel
-def row_weight(weight, row):
-    """Sample weight of a row, 1 where there are none."""
-    return float(weight[row]) if weight.size else 1.0
-
-
-@kernel
 def shuffle(data, plan, clock, order, budget):
     """Draw the order of the epoch, as far as the budget reaches; returns the cost."""
     n_rows = data.X.shape[0]
@@ -112,6 +107,16 @@ def walk(data, plan, candidates, state, scratch, record, budget):
     spent = 0
     if row == 0:
         open_epoch(candidates, state.progress, scratch.tally)
+    if plan.is_by_row and row < n_rows - 1:
+        # The last row goes the general way, which leaves its gradient for the record.
+        stop = min(n_rows - 1, row + budget // row_cost + 1)
+        descend_rows(
+            data, plan, candidates, state, scratch.tally, scratch.order, row, stop
+        )
+        spent += (stop - row) * row_cost
+        row = stop
+        if not is_any_running(state.progress):
+            row = n_rows
     while row < n_rows and spent < budget:
         batch_start = row - row % plan.batch_size
         batch_stop = min(batch_start + plan.batch_size, n_rows)
@@ -177,13 +182,9 @@ def add_gradients(data, plan, candidates, progress, scratch, point, first, stop,
     g = Σ s ∇ℓ / |B|, 1/|B| being the `share` of a row. Weights have mean 1 over the
     training set; dividing by |B| and not by the batch's own weight keeps g unbiased.
     """
-    X, y, order, tally = data.X, data.y, scratch.order, scratch.tally
-    last = X.shape[0] - 1
+    X, y, tally = data.X, data.y, scratch.tally
     for place in range(first, stop):
-        row = place
-        if plan.is_shuffled:
-            row = order[place]
-            prefetch_row(X, y, order[min(place + PREFETCH_DISTANCE, last)])
+        row = row_at(X, y, scratch.order, place)
         weight = row_weight(data.weight, row)
         scratch.batch_weight[0] += weight
         for k in range(point.shape[0]):

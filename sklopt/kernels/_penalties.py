@@ -33,3 +33,10 @@ def add_penalty_gradient(candidate, phi, k, gradient):
     """Add alpha · ∇R(w) of candidate k to its gradient."""
     if candidate.penalty == Penalty.L2:
         add_l2_gradient(phi, k, candidate.alpha, gradient)
+
+
+@kernel
+def descend_penalty(candidate, phi, k, rate):
+    """φ ← φ − rate · alpha · ∇R(w), in place."""
+    if candidate.penalty == Penalty.L2:
+        add_l2_gradient(phi, k, -rate * candidate.alpha, phi)
