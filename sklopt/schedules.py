@@ -20,8 +20,6 @@ from numbers import Integral, Real
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from .kernels._codes import Schedule as _Code
-
 __all__ = [
     "Constant",
     "Cosine",
@@ -29,7 +27,6 @@ __all__ = [
     "InverseScaling",
     "LineSearch",
     "Plateau",
-    "Schedule",
     "StepDecay",
 ]
 
@@ -37,13 +34,7 @@ _FACTOR = [Interval(Real, 0, 1, closed="right")]
 _COUNT = [Interval(Integral, 0, None, closed="left")]
 
 
-class Schedule(BaseEstimator):
-    """Base of all schedules; what `isinstance` asks for."""
-
-    _parameter_constraints: dict = {}
-
-
-class Constant(Schedule):
+class Constant(BaseEstimator):
     """The same rate at all times: α₀.
 
     Examples
@@ -53,10 +44,10 @@ class Constant(Schedule):
     Constant()
     """
 
-    _code = _Code.CONSTANT
+    _parameter_constraints: dict = {}
 
 
-class StepDecay(Schedule):
+class StepDecay(BaseEstimator):
     """A rate that drops every few epochs: α₀ · c^⌊t/s⌋.
 
     Parameters
@@ -77,7 +68,6 @@ class StepDecay(Schedule):
     [0.2, 0.2, 0.02, 0.02]
     """
 
-    _code = _Code.STEP_DECAY
     _parameter_constraints: dict = {
         "factor": _FACTOR,
         "every": [Interval(Integral, 1, None, closed="left")],
@@ -88,7 +78,7 @@ class StepDecay(Schedule):
         self.every = every
 
 
-class ExponentialDecay(Schedule):
+class ExponentialDecay(BaseEstimator):
     """A rate that drops by the same factor every epoch: α₀ · c^t.
 
     Parameters
@@ -103,14 +93,13 @@ class ExponentialDecay(Schedule):
     ExponentialDecay(factor=0.9)
     """
 
-    _code = _Code.EXPONENTIAL
     _parameter_constraints: dict = {"factor": _FACTOR}
 
     def __init__(self, factor=0.99):
         self.factor = factor
 
 
-class InverseScaling(Schedule):
+class InverseScaling(BaseEstimator):
     """A rate that falls as a power of time: α₀ / (t+1)^p.
 
     Parameters
@@ -127,7 +116,6 @@ class InverseScaling(Schedule):
     InverseScaling(per='update', power=0.5)
     """
 
-    _code = _Code.INVERSE_SCALING
     _parameter_constraints: dict = {
         "power": [Interval(Real, 0, None, closed="neither")],
         "per": [StrOptions({"epoch", "update"})],
@@ -138,7 +126,7 @@ class InverseScaling(Schedule):
         self.per = per
 
 
-class Cosine(Schedule):
+class Cosine(BaseEstimator):
     """A rate that falls along half a cosine wave: α₀ · ½(1 + cos(πt/T)), then 0.
 
     Parameters
@@ -158,7 +146,6 @@ class Cosine(Schedule):
     Cosine(epochs=100)
     """
 
-    _code = _Code.COSINE
     _parameter_constraints: dict = {
         "epochs": [Interval(Integral, 1, None, closed="left"), None]
     }
@@ -167,7 +154,7 @@ class Cosine(Schedule):
         self.epochs = epochs
 
 
-class Plateau(Schedule):
+class Plateau(BaseEstimator):
     """A rate that drops whenever the objective stands still.
 
     After more than `patience` epochs without an improvement larger than `threshold`,
@@ -197,7 +184,6 @@ class Plateau(Schedule):
     Plateau(patience=2)
     """
 
-    _code = _Code.PLATEAU
     _parameter_constraints: dict = {
         "factor": _FACTOR,
         "patience": _COUNT,
@@ -216,7 +202,7 @@ class Plateau(Schedule):
         self.threshold = threshold
 
 
-class LineSearch(Schedule):
+class LineSearch(BaseEstimator):
     """The step along −∇J that a bracketing search finds lowest.
 
     Four steps a < b < c < d, from a = 0 to d = ``learning_rate``, b and c at the
@@ -246,7 +232,6 @@ class LineSearch(Schedule):
     array([7.])
     """
 
-    _code = _Code.LINE_SEARCH
     _parameter_constraints: dict = {
         "tolerance": [Interval(Real, 0, 1, closed="neither")]
     }

@@ -24,21 +24,12 @@ from numbers import Real
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval
 
-from .kernels._codes import Rule
-
-__all__ = ["GD", "SGD", "Adam", "Momentum", "Nesterov", "Solver"]
+__all__ = ["GD", "SGD", "Adam", "Momentum", "Nesterov"]
 
 _DECAY = [Interval(Real, 0, 1, closed="left")]
 
 
-class Solver(BaseEstimator):
-    """Base of all solvers; what `isinstance` asks for."""
-
-    _parameter_constraints: dict = {}
-    _uses_all_rows = False
-
-
-class GD(Solver):
+class GD(BaseEstimator):
     """Gradient descent on the whole training set: one update an epoch.
 
     φ ← φ − α ∇J(φ). ``batch_size`` and ``shuffle`` of the estimator are ignored.
@@ -56,11 +47,10 @@ class GD(Solver):
     array([7.])
     """
 
-    _rule = Rule.DESCENT
-    _uses_all_rows = True
+    _parameter_constraints: dict = {}
 
 
-class SGD(Solver):
+class SGD(BaseEstimator):
     """Stochastic gradient descent: one update a mini-batch, φ ← φ − α g.
 
     References
@@ -76,10 +66,10 @@ class SGD(Solver):
     array([7.])
     """
 
-    _rule = Rule.DESCENT
+    _parameter_constraints: dict = {}
 
 
-class Momentum(Solver):
+class Momentum(BaseEstimator):
     """Descent along a running average of the gradient.
 
     m ← βm + (1−β) g(φ);  φ ← φ − αm.
@@ -101,14 +91,13 @@ class Momentum(Solver):
     Momentum(beta=0.5)
     """
 
-    _rule = Rule.MOMENTUM
     _parameter_constraints: dict = {"beta": _DECAY}
 
     def __init__(self, beta=0.9):
         self.beta = beta
 
 
-class Nesterov(Solver):
+class Nesterov(BaseEstimator):
     """Momentum whose gradient is taken where the average is about to lead.
 
     m ← βm + (1−β) g(φ − αm);  φ ← φ − αm.
@@ -129,14 +118,13 @@ class Nesterov(Solver):
     Nesterov(beta=0.95)
     """
 
-    _rule = Rule.NESTEROV
     _parameter_constraints: dict = {"beta": _DECAY}
 
     def __init__(self, beta=0.9):
         self.beta = beta
 
 
-class Adam(Solver):
+class Adam(BaseEstimator):
     """Adaptive moment estimation: each parameter moves at a length of its own.
 
     m ← βm + (1−β)g;  v ← γv + (1−γ)g²;  m̃ = m/(1−β^{t+1});  ṽ = v/(1−γ^{t+1});
@@ -167,7 +155,6 @@ class Adam(Solver):
     Adam(beta_2=0.999)
     """
 
-    _rule = Rule.ADAM
     _parameter_constraints: dict = {
         "beta_1": _DECAY,
         "beta_2": _DECAY,

@@ -1,9 +1,12 @@
 """From descriptions and numbers to what the compiled loop reads: the only bridge."""
 
+import math
+
 import numpy as np
 
-from ..kernels._codes import Clock, Penalty, Rule, Schedule, Slot, Status, Store
+from ..kernels._codes import Clock, Penalty, Rule, Schedule, Slot, Status
 from ..schedules import (
+    Constant,
     Cosine,
     ExponentialDecay,
     InverseScaling,
@@ -11,8 +14,8 @@ from ..schedules import (
     Plateau,
     StepDecay,
 )
-from ..solvers import Adam, Momentum, Nesterov
-from ._types import CANDIDATE, PROGRESS, State
+from ..solvers import GD, SGD, Adam, Momentum, Nesterov
+from ._types import CANDIDATE, PROGRESS, Plan, State
 
 # A patience that no training outlasts: stopping switched off.
 NEVER = np.iinfo(np.int64).max
@@ -35,11 +38,22 @@ def as_description(value, by_name):
 
 def lower_batch_size(batch_size, solver, n_samples):
     """Rows of a mini-batch: never more than there are, all of them for full batch."""
-    if batch_size is None or solver._uses_all_rows:
+    if batch_size is None or isinstance(solver, GD):
         return n_samples
     if batch_size == "auto":
         batch_size = AUTO_BATCH_SIZE
     return min(batch_size, n_samples)
+
+
+def check_line_search(solver, schedule, batch_size, n_samples):
+    """Refuse a line search along anything but the gradient of all rows."""
+    is_full_descent = isinstance(solver, GD | SGD) and batch_size == n_samples
+    if isinstance(schedule, LineSearch) and not is_full_descent:
+        raise ValueError(
+            "schedule='line_search' searches along the gradient of the whole training "
+            "set: it goes with solver='gd', or solver='sgd' and batch_size=None, not "
+            f"with solver={solver} on mini-batches of {batch_size}."
+        )
 
 
 def lower_patience(n_iter_no_change, solver, n_updates):
@@ -51,7 +65,7 @@ def lower_patience(n_iter_no_change, solver, n_updates):
     """
     match solver:
         case Momentum(beta=beta) | Nesterov(beta=beta) | Adam(beta_1=beta):
-            memory = round(MEMORIES / (1 - beta) / n_updates)
+            memory = math.ceil(MEMORIES / (1 - beta) / n_updates)
             n_iter_no_change = max(n_iter_no_change, memory)
     return min(n_iter_no_change, NEVER)
 
@@ -59,36 +73,43 @@ def lower_patience(n_iter_no_change, solver, n_updates):
 def lower_solver(solver):
     """Fields of a candidate that a solver sets."""
     match solver:
-        case Momentum() | Nesterov():
-            numbers = {"beta_1": solver.beta}
+        case GD() | SGD():
+            return {"rule": Rule.DESCENT}
+        case Momentum(beta=beta):
+            return {"rule": Rule.MOMENTUM, "beta_1": beta}
+        case Nesterov(beta=beta):
+            return {"rule": Rule.NESTEROV, "beta_1": beta}
         case Adam():
-            numbers = {name: getattr(solver, name) for name in _ADAM_FIELDS}
-        case _:
-            numbers = {}
-    return {"rule": solver._rule, **numbers}
+            return {"rule": Rule.ADAM} | _numbers(solver, *_ADAM_FIELDS)
 
 
 def lower_schedule(schedule, max_iter):
     """Fields of a candidate that a schedule sets."""
     match schedule:
-        case StepDecay():
-            numbers = {"factor": schedule.factor, "period": schedule.every}
-        case ExponentialDecay():
-            numbers = {"factor": schedule.factor}
-        case LineSearch():
-            numbers = {"tolerance": schedule.tolerance}
+        case Constant():
+            return {"schedule": Schedule.CONSTANT}
+        case StepDecay(factor=factor, every=every):
+            code = Schedule.STEP_DECAY
+            return {"schedule": code, "factor": factor, "period": every}
+        case ExponentialDecay(factor=factor):
+            return {"schedule": Schedule.EXPONENTIAL, "factor": factor}
+        case InverseScaling(power=power, per=per):
+            code, is_per_update = Schedule.INVERSE_SCALING, per == "update"
+            return {"schedule": code, "power": power, "is_per_update": is_per_update}
+        case Cosine(epochs=epochs):
+            return {"schedule": Schedule.COSINE, "period": epochs or max_iter}
+        case LineSearch(tolerance=tolerance):
+            return {"schedule": Schedule.LINE_SEARCH, "tolerance": tolerance}
         case Plateau():
-            numbers = {name: getattr(schedule, name) for name in _PLATEAU_FIELDS}
+            fields = {"schedule": Schedule.PLATEAU}
+            fields |= _numbers(schedule, *_PLATEAU_FIELDS)
             for count in ("patience", "cooldown"):
-                numbers[count] = min(numbers[count], NEVER)
-        case InverseScaling():
-            is_per_update = schedule.per == "update"
-            numbers = {"power": schedule.power, "is_per_update": is_per_update}
-        case Cosine():
-            numbers = {"period": schedule.epochs or max_iter}
-        case _:
-            numbers = {}
-    return {"schedule": schedule._code, **numbers}
+                fields[count] = min(fields[count], NEVER)
+            return fields
+
+
+def _numbers(description, *names):
+    return {name: getattr(description, name) for name in names}
 
 
 def lower_penalty(penalty, alpha):
@@ -105,15 +126,19 @@ def lower_candidates(n_candidates, **fields):
     return candidates
 
 
-def looks_ahead(candidates):
-    """Whether a candidate takes its gradient elsewhere than at φ."""
-    return bool((candidates["rule"] == Rule.NESTEROV).any())
-
-
-def is_by_row(candidates, batch_size, store):
-    """Whether all candidates descend on mini-batches of one row, unrecorded."""
-    is_descent = (candidates["rule"] == Rule.DESCENT).all()
-    return bool(batch_size == 1 and is_descent and store != Store.STEP)
+def lower_plan(candidates, n_samples, *, tol, patience, is_shuffled, **shared):
+    """What the candidates share; full batches keep the order of the rows."""
+    shared |= {
+        "is_shuffled": is_shuffled and shared["batch_size"] < n_samples,
+        "looks_ahead": (candidates["rule"] == Rule.NESTEROV).any(),
+        "is_by_row": shared["batch_size"] == 1
+        and (candidates["rule"] == Rule.DESCENT).all(),
+        "tol": 0.0 if tol is None else tol,
+        "patience": NEVER if tol is None else patience,
+    }
+    # One type a field, or else the loop would be compiled again.
+    kinds = Plan.__annotations__
+    return Plan(**{name: kinds[name](value) for name, value in shared.items()})
 
 
 def searches_line(candidates):

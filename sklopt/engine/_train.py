@@ -29,29 +29,37 @@ def objective(data, plan, candidates, phi):
     return total
 
 
-def reference_objective(data, plan, candidates, phi):
-    """The larger of J(0) and J(φ): what an objective that grows is measured by."""
+def judge_start(data, plan, candidates, state, is_new):
+    """Set what later objectives are measured by.
+
+    `reference` is the largest of J(0) and J(φ) at the start, over all data so far;
+    `trivial` the lowest J of a prediction that heeds no feature, for squared error.
+    """
+    constant = np.zeros((len(state.phi), 1))
     without_features = data._replace(X=data.X[:, :0])
-    at_zero = objective(without_features, plan, candidates, np.zeros((len(phi), 1)))
-    if not phi.any():
-        return at_zero
-    return np.maximum(at_zero, objective(data, plan, candidates, phi))
-
-
-def trivial_objective(data, plan, candidates, phi):
-    """The lowest J of a prediction that heeds no feature; for squared error."""
-    constant = np.zeros((len(phi), 1))
+    reference = objective(without_features, plan, candidates, constant)
+    if is_new and state.phi.any():
+        at_start = objective(data, plan, candidates, state.phi)
+        reference = np.maximum(reference, at_start)
+    if not np.isfinite(reference).all():
+        raise ValueError(
+            "The objective is not finite at the start: y, X or init is too large in "
+            "magnitude."
+        )
     if plan.fit_intercept:
         weights = data.weight if data.weight.size else None
         for k, target in enumerate(candidates["target"]):
             y = data.y[:, target].astype(np.float64, copy=False)
             constant[k] = np.average(y, weights=weights)
-    without_features = data._replace(X=data.X[:, :0])
-    return objective(without_features, plan, candidates, constant)
+    progress = state.progress
+    progress["reference"] = np.maximum(progress["reference"], reference)
+    progress["trivial"] = objective(without_features, plan, candidates, constant)
 
 
 def train(data, plan, candidates, state, max_epochs):
     """Train every candidate for at most `max_epochs` more epochs.
+
+    The epoch in which one of them diverges is the last.
 
     Parameters
     ----------
@@ -94,9 +102,12 @@ def join_histories(first, second):
 
 
 def _is_unfinished(state):
-    """Whether a candidate still trains, or an epoch waits for its end."""
-    is_mid_epoch = state.clock[Clock.PHASE] != Phase.SHUFFLE
-    return is_mid_epoch or (state.progress["status"] == Status.RUNNING).any()
+    """Whether an epoch waits for its end, or another one is to come."""
+    if state.clock[Clock.PHASE] != Phase.SHUFFLE:
+        return True
+    status = state.progress["status"]
+    is_lost = (status == Status.DIVERGED).any()
+    return not is_lost and (status == Status.RUNNING).any()
 
 
 def _scratch(data, plan, candidates, state):

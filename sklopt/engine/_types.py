@@ -135,7 +135,10 @@ class History(NamedTuple):
     path: np.ndarray  # (points, K, P), where stored
 
     @classmethod
-    def empty(cls, phi, n_points):
+    def empty(cls, phi, is_path_kept):
         """No epochs yet, and a path that begins at φ, or is not kept."""
-        entries = np.empty((0, len(phi)), dtype=ENTRY)
-        return cls(entries, np.repeat(phi[np.newaxis], n_points, axis=0))
+        path = phi[np.newaxis].copy()
+        return cls(
+            entries=np.empty((0, len(phi)), dtype=ENTRY),
+            path=path if is_path_kept else path[:0],
+        )

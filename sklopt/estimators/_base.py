@@ -1,12 +1,9 @@
 """What every estimator shares: validate → lower → train → publish attributes."""
 
-import warnings
 from numbers import Integral, Real
-from typing import NamedTuple
 
 import numpy as np
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin, _fit_context
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils._param_validation import (
     Interval,
@@ -17,50 +14,26 @@ from sklearn.utils._param_validation import (
 from sklearn.utils.validation import check_is_fitted
 
 from ..engine._lowering import (
-    NEVER,
     as_description,
-    first_state,
-    is_by_row,
-    looks_ahead,
+    check_line_search,
     lower_batch_size,
     lower_candidates,
     lower_patience,
     lower_penalty,
+    lower_plan,
     lower_schedule,
     lower_solver,
 )
-from ..engine._rates import auto_rate
-from ..engine._train import (
-    join_histories,
-    objective,
-    reference_objective,
-    train,
-    trivial_objective,
-)
-from ..engine._types import History, Plan, State
-from ..kernels._codes import Clock, Loss, Rule, Status, Store
-from ..kernels._stopping import HOPELESS_GROWTH, NOISE
-from ..schedules import SCHEDULES, LineSearch
-from ..solvers import GD, SGD, SOLVERS
+from ..engine._rates import auto_rate, measure_curvature
+from ..engine._train import join_histories, judge_start, objective, train
+from ..kernels._codes import Loss, Status, Store
+from ..schedules import SCHEDULES
+from ..solvers import SOLVERS
 from ._inputs import finite_cast, unchanged_on_error, validated_data
+from ._training import Training, raise_if_diverged, warn_if_unfinished
 
 _LOSSES = {"squared_error": Loss.SQUARED_ERROR}
 _STORES = {False: Store.NEVER, "epoch": Store.EPOCH, "step": Store.STEP}
-
-
-# A share of the objective at the start that is as good as none, whatever y is.
-NEGLIGIBLE = 1e-10
-
-
-class _Training(NamedTuple):
-    """What an estimator keeps so that `partial_fit` can go on."""
-
-    state: State
-    history: History
-    is_single: bool  # whether y was one target without an axis of its own
-    seed: int
-    lowest_rate: float | np.ndarray  # that learning_rate="auto" came to, so far
-    rule: int | None  # what the running averages in `state` belong to
 
 
 class GradientTrained(MultiOutputMixin, RegressorMixin, BaseEstimator):
@@ -134,7 +107,9 @@ class GradientTrained(MultiOutputMixin, RegressorMixin, BaseEstimator):
             data, is_single = validated_data(self, X, y, sample_weight, is_first=True)
             training = self._begun(data, is_single)
             self._learn(data, training, self.max_iter, self.tol)
-        self._warn_if_unfinished()
+        if self.tol is not None:
+            owner = type(self).__name__
+            warn_if_unfinished(owner, self._training, self.loss_, self.max_iter)
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -143,8 +118,8 @@ class GradientTrained(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
         The optimizer goes on too: running averages, epochs and updates are those of
         one training, so that k calls on the same data are one `fit` of k epochs with
-        ``tol=None``. ``learning_rate="auto"`` takes the lowest rate that the data
-        seen so far asked for.
+        ``tol=None``. ``learning_rate="auto"`` heeds the steepest of the data seen so
+        far.
 
         Parameters
         ----------
@@ -189,35 +164,14 @@ class GradientTrained(MultiOutputMixin, RegressorMixin, BaseEstimator):
         import pandas as pd
 
         check_is_fitted(self)
-        training = self._training
-        frames = []
-        for k, entries in enumerate(training.history.entries.T):
-            entries = entries[~np.isnan(entries["rate"])]
-            columns = {
-                "epoch": np.arange(len(entries)),
-                "update": entries["n_updates"],
-                "loss": entries["loss"],
-                "learning_rate": entries["rate"],
-                "gradient_norm": entries["gradient_norm"],
-            }
-            if not training.is_single:
-                columns["target"] = np.full(len(entries), k)
-            frames.append(pd.DataFrame(columns))
-        return pd.concat(frames, ignore_index=True)
+        return pd.DataFrame(self._training.columns())
 
     def _begun(self, data, is_single):
         """A training before its first epoch."""
         rng = check_random_state(self.random_state)
         phi = self._first_phi(data, is_single)
-        n_points = 1 if self.store_path else 0
-        return _Training(
-            state=first_state(phi),
-            history=History.empty(phi, n_points),
-            is_single=is_single,
-            seed=int(rng.randint(np.iinfo(np.int32).max)),
-            lowest_rate=np.inf,
-            rule=None,
-        )
+        seed = int(rng.randint(np.iinfo(np.int32).max))
+        return Training.begun(phi, is_single, seed, bool(self.store_path))
 
     def _resumed(self, data, is_single):
         """The last training, its state a copy to go on with."""
@@ -230,13 +184,7 @@ class GradientTrained(MultiOutputMixin, RegressorMixin, BaseEstimator):
                 f"{_describe_targets(data.y.shape[1], is_single)}."
             )
         self._check_intercept("the last fit", training.state.phi)
-        state = State(*(array.copy() for array in training.state))
-        path = training.history.path
-        if not self.store_path or not len(path):
-            # A path without holes: it ends with the wish for it, and begins anew.
-            path = History.empty(state.phi, 1 if self.store_path else 0).path
-        history = training.history._replace(path=path)
-        return training._replace(state=state, history=history)
+        return training.resumed(bool(self.store_path))
 
     def _first_phi(self, data, is_single):
         """Parameters before the first epoch, (n_targets, n_features + 1)."""
@@ -270,50 +218,31 @@ class GradientTrained(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
     def _learn(self, data, training, max_epochs, tol):
         """Train, and publish the outcome."""
-        state, solver = training.state, as_description(self.solver, SOLVERS)
-        if training.rule != solver._rule:
-            state.slots[:] = 0.0
-            state.progress["slot_age"] = 0
-            training = training._replace(lowest_rate=np.inf)
-        training, plan, candidates = self._lowered(data, training, solver, tol)
-        start = state.phi if training.rule is None else np.zeros_like(state.phi)
-        reference = reference_objective(data, plan, candidates, start)
-        if not np.isfinite(reference).all():
-            raise ValueError(
-                "The objective is not finite at the start: y, X or init is too large "
-                "in magnitude."
-            )
-        reference = np.maximum(state.progress["reference"], reference)
-        state.progress["reference"] = reference
-        trivial = trivial_objective(data, plan, candidates, state.phi)
-        state.progress["trivial"] = trivial
+        is_new = training.is_new
+        training, candidates, plan = self._lowered(data, training, tol)
+        judge_start(data, plan, candidates, training.state, is_new)
+        history = train(data, plan, candidates, training.state, max_epochs)
+        loss = objective(data, plan, candidates, training.state.phi)
+        raise_if_diverged(type(self).__name__, training, candidates, history, loss)
+        history = join_histories(training.history, history)
+        self._publish(training._replace(history=history), loss, data.X.dtype)
 
-        history = train(data, plan, candidates, state, max_epochs)
-        loss = objective(data, plan, candidates, state.phi)
-        self._raise_if_diverged(candidates, state, history, loss)
-        training = training._replace(
-            state=state,
-            history=join_histories(training.history, history),
-            rule=solver._rule,
-        )
-        self._publish(training, loss, data.X.dtype)
-
-    def _lowered(self, data, training, solver, tol):
-        """What the engine reads of the parameters; the training knows its rate."""
+    def _lowered(self, data, training, tol):
+        """What the engine reads of the parameters, and the training as it begins."""
         n_samples, n_targets = data.y.shape
+        solver = as_description(self.solver, SOLVERS)
         schedule = as_description(self.schedule, SCHEDULES)
         batch_size = lower_batch_size(self.batch_size, solver, n_samples)
-        _check_line_search(solver, schedule, batch_size, n_samples)
-        n_updates = -(-n_samples // batch_size)
-        patience = lower_patience(self.n_iter_no_change, solver, n_updates)
+        check_line_search(solver, schedule, batch_size, n_samples)
         rate = self.learning_rate
         if rate == "auto":
+            training = training.seen(
+                measure_curvature(data, solver, batch_size, self.fit_intercept)
+            )
             alpha = 0.0 if self.penalty is None else self.alpha
             rate = auto_rate(
-                data, solver, schedule, alpha, batch_size, self.fit_intercept
+                training.curvature, solver, schedule, alpha, batch_size, n_samples
             )
-            rate = np.minimum(training.lowest_rate, rate)
-            training = training._replace(lowest_rate=rate)
         candidates = lower_candidates(
             n_targets,
             target=np.arange(n_targets),
@@ -322,57 +251,33 @@ class GradientTrained(MultiOutputMixin, RegressorMixin, BaseEstimator):
             **lower_schedule(schedule, self.max_iter),
             **lower_penalty(self.penalty, self.alpha),
         )
-        store = int(_STORES[self.store_path])
-        plan = Plan(
-            model=int(self._model),
-            loss=int(_LOSSES[self.loss]),
-            batch_size=int(batch_size),
-            is_shuffled=bool(self.shuffle and batch_size < n_samples),
+        plan = lower_plan(
+            candidates,
+            n_samples,
+            model=self._model,
+            loss=_LOSSES[self.loss],
+            batch_size=batch_size,
+            is_shuffled=self.shuffle,
             seed=training.seed,
-            fit_intercept=bool(self.fit_intercept),
-            looks_ahead=looks_ahead(candidates),
-            is_by_row=is_by_row(candidates, batch_size, store),
-            tol=float(tol or 0.0),
-            patience=NEVER if tol is None else int(patience),
-            store=store,
+            fit_intercept=self.fit_intercept,
+            tol=tol,
+            patience=lower_patience(
+                self.n_iter_no_change, solver, -(-n_samples // batch_size)
+            ),
+            store=_STORES[self.store_path],
         )
-        return training, plan, candidates
-
-    def _raise_if_diverged(self, candidates, state, history, loss):
-        progress = state.progress
-        has_grown = loss > HOPELESS_GROWTH * progress["reference"]
-        is_lost = progress["status"] == Status.DIVERGED
-        is_lost |= ~np.isfinite(loss) | has_grown & (candidates["rule"] != Rule.ADAM)
-        if not is_lost.any():
-            return
-        k = int(is_lost.argmax())
-        entries = history.entries[:, k]
-        entries = entries[np.isfinite(entries["rate"])]
-        epoch = state.clock[Clock.EPOCH] - len(history.entries) + len(entries)
-        first = state.progress["reference"][k]
-        last = max(np.nan_to_num([entries["loss"][-1], loss[k]], nan=np.inf))
-        raise ValueError(
-            f"{type(self).__name__} diverged in epoch {epoch} at "
-            f"learning_rate={entries['rate'][-1]:.3g}: the objective went from "
-            f"{first:.3g} to {last:.3g}. Lower the learning rate, or take "
-            "learning_rate='auto'; features of very different scales call for "
-            "StandardScaler."
-        )
+        return training.under(candidates["rule"][0]), candidates, plan
 
     def _publish(self, training, loss, dtype):
         """Set the fitted attributes."""
-
-        def per_target(values):
-            return values[..., 0] if training.is_single else values
-
-        progress, entries = training.state.progress, training.history.entries
+        progress, per_target = training.state.progress, training.per_target
         reasons = np.where(progress["status"] == Status.CONVERGED, "tol", "max_iter")
         self._training = training
-        self.n_iter_ = _scalar(per_target(progress["n_epochs"]))
-        self.t_ = _scalar(per_target(progress["n_updates"]))
-        self.loss_ = _scalar(per_target(loss))
-        self.stop_reason_ = _scalar(per_target(reasons))
-        self.loss_curve_ = per_target(entries["loss"]).copy()
+        self.n_iter_ = per_target(progress["n_epochs"])
+        self.t_ = per_target(progress["n_updates"])
+        self.loss_ = per_target(loss)
+        self.stop_reason_ = per_target(reasons)
+        self.loss_curve_ = per_target(training.history.entries["loss"]).copy()
         vars(self).pop("path_", None)
         if self.store_path:
             path = training.history.path.copy()
@@ -380,49 +285,6 @@ class GradientTrained(MultiOutputMixin, RegressorMixin, BaseEstimator):
         phi = finite_cast(training.state.phi.copy(), dtype, "the fitted parameters")
         self._publish_parameters(phi[0] if training.is_single else phi)
 
-    def _warn_if_unfinished(self):
-        """Warn of a training that did not end at a minimum."""
-        if self.tol is None:
-            return
-        progress = self._training.state.progress
-        useless = NOISE * progress["trivial"] + NEGLIGIBLE * progress["reference"]
-        if (self.loss_ > NOISE * progress["reference"]).any():
-            trouble = (
-                "ended above the objective that it began with: the learning rate is "
-                "too high. Lower it, or take learning_rate='auto'."
-            )
-        elif (progress["status"] == Status.RUNNING).any():
-            trouble = (
-                f"stopped at max_iter={self.max_iter} before the objective stood "
-                "still. Raise max_iter, raise the learning rate, or standardise the "
-                "features, e.g. with StandardScaler; tol=None trains for max_iter "
-                "epochs without this warning."
-            )
-        elif (self.loss_ > useless).any():
-            trouble = (
-                "stands still above the objective of a constant prediction. Lower "
-                "tol, raise the learning rate, or standardise the features, e.g. with "
-                "StandardScaler."
-            )
-        else:
-            return
-        message = f"{type(self).__name__} {trouble}"
-        warnings.warn(message, ConvergenceWarning, stacklevel=4)
-
-
-def _scalar(value):
-    return value.item() if np.ndim(value) == 0 else value
-
 
 def _describe_targets(n_targets, is_single):
     return "one dimension" if is_single else f"{n_targets} columns"
-
-
-def _check_line_search(solver, schedule, batch_size, n_samples):
-    is_full_descent = isinstance(solver, GD | SGD) and batch_size == n_samples
-    if isinstance(schedule, LineSearch) and not is_full_descent:
-        raise ValueError(
-            "schedule='line_search' searches along the gradient of the whole training "
-            "set: it goes with solver='gd', or solver='sgd' and batch_size=None, not "
-            f"with solver={solver} on mini-batches of {batch_size}."
-        )

@@ -17,14 +17,14 @@ class GradientRegressor(GradientTrained):
 
     Parameters
     ----------
-    solver : str or Solver, default="gd"
+    solver : str or object, default="gd"
         How gradients become steps: ``"gd"``, ``"sgd"``, ``"momentum"``,
         ``"nesterov"``, ``"adam"``, or an object of `sklopt.solvers` that holds their
         hyperparameters.
     learning_rate : float or "auto", default="auto"
         The rate α₀ > 0 of the first epoch. ``"auto"`` takes the largest rate that
         theory vouches for on these data (see Notes).
-    schedule : str or Schedule, default="constant"
+    schedule : str or object, default="constant"
         How the rate changes: ``"constant"``, ``"step_decay"``, ``"exponential"``,
         ``"inverse_scaling"``, ``"cosine"``, ``"plateau"``, ``"line_search"``, or an
         object of `sklopt.schedules`.

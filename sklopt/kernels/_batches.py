@@ -13,6 +13,9 @@ from ._cache import kernel
 PREFETCH_DISTANCE = 16
 CACHE_LINE = 64
 
+# What visiting a row costs beside its multiply-adds, in units of one of them.
+ROW_OVERHEAD = 16
+
 # SplitMix64 (Steele, Lea and Flood, 2014): a bijection of the 64-bit numbers whose
 # outputs on a counter are random enough for any shuffle. Being a function of the
 # counter, it gives the order of an epoch without those of the epochs before it.

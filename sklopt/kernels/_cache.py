@@ -28,6 +28,8 @@ _OPTIONS = {
     "fastmath": {"reassoc", "contract", "nsz", "arcp"},
     "error_model": "numpy",
     "nogil": True,
+    # Kernels own no memory, and counting who holds an array costs a step at batch
+    # size 1 most of its time. What would allocate does not compile.
     "_nrt": False,
 }
 
@@ -53,7 +55,13 @@ def package_stamp():
     digest = hashlib.sha256()
     for source in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(source.name.encode() + b"\0" + source.read_bytes() + b"\0")
-    settings = (config.BOUNDSCHECK, config.OPT, config.DEBUGINFO_DEFAULT)
+    settings = (
+        config.BOUNDSCHECK,
+        config.OPT,
+        config.DEBUGINFO_DEFAULT,
+        config.LOOP_VECTORIZE,
+        config.SLP_VECTORIZE,
+    )
     digest.update(repr(settings).encode())
     return digest.hexdigest()
 

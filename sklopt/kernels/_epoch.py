@@ -12,7 +12,7 @@ Names: k counts candidates, p parameters (φ₀ first), row places in the epoch'
 
 import math
 
-from ._batches import draw_order, row_at, row_weight
+from ._batches import ROW_OVERHEAD, draw_order, row_at, row_weight
 from ._cache import entry_point, kernel
 from ._codes import Clock, Filled, Phase, Rule, Schedule, Status, Store
 from ._losses import loss_derivative, loss_value
@@ -23,13 +23,13 @@ from ._models import (
     model_value,
 )
 from ._penalties import add_penalty_gradient, penalty_value
+from ._records import norm, record_point
 from ._rules import apply_rule, look_ahead
 from ._schedules import rate_at
 from ._single_rows import descend_rows
 from ._stopping import judge_epoch
 
 # Costs in units of one multiply-add with streamed data.
-ROW_OVERHEAD = 16
 BATCH_OVERHEAD = 64
 SHUFFLE_COST = 16
 
@@ -110,9 +110,7 @@ def walk(data, plan, candidates, state, scratch, record, budget):
     if plan.is_by_row and row < n_rows - 1:
         # The last row goes the general way, which leaves its gradient for the record.
         stop = min(n_rows - 1, row + budget // row_cost + 1)
-        descend_rows(
-            data, plan, candidates, state, scratch.tally, scratch.order, row, stop
-        )
+        descend_rows(data, plan, candidates, state, scratch, record, row, stop)
         spent += (stop - row) * row_cost
         row = stop
         if not is_any_running(state.progress):
@@ -257,22 +255,3 @@ def close_epoch(data, plan, candidates, state, scratch, record):
     record.filled[Filled.EPOCHS] += 1
     state.clock[Clock.EPOCH] += 1
     state.clock[Clock.PHASE], state.clock[Clock.ROW] = Phase.SHUFFLE, 0
-
-
-@kernel
-def record_point(phi, record):
-    """Append the parameters of all candidates to the path."""
-    point = record.filled[Filled.POINTS]
-    for k in range(phi.shape[0]):
-        for p in range(phi.shape[1]):
-            record.path[point, k, p] = phi[k, p]
-    record.filled[Filled.POINTS] += 1
-
-
-@kernel
-def norm(vectors, k):
-    """Euclidean norm of one row."""
-    total = 0.0
-    for p in range(vectors.shape[1]):
-        total += vectors[k, p] * vectors[k, p]
-    return math.sqrt(total)

@@ -5,6 +5,7 @@ read a row through η only, and η is linear in φ, so that η and its slope alo
 are computed once and every trial costs one multiplication a row.
 """
 
+from ._batches import ROW_OVERHEAD
 from ._cache import entry_point, kernel
 from ._codes import Bracket, Clock, Phase, Ray, Schedule, Search, Status
 from ._losses import loss_value
@@ -17,8 +18,7 @@ A, B, C, D = range(4)
 # Halving toward a ends here, as a share of the first d: φ is as low as the ray goes.
 NEGLIGIBLE_STEP = 1e-16
 
-# Costs in units of one multiply-add with streamed data.
-ROW_OVERHEAD = 16
+# Cost of a trial of one row, in units of one multiply-add with streamed data.
 TRIAL_COST = 8
 
 

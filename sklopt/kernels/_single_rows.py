@@ -8,22 +8,26 @@ import math
 
 from ._batches import row_at, row_weight
 from ._cache import kernel
-from ._codes import Status
+from ._codes import Status, Store
 from ._losses import loss_derivative, loss_value
 from ._models import add_row_gradient, linear_predictor, model_derivative, model_value
 from ._penalties import descend_penalty, penalty_value
+from ._records import record_point
 from ._schedules import rate_at
 
 
 @kernel
-def descend_rows(data, plan, candidates, state, tally, order, first, stop):
+def descend_rows(data, plan, candidates, state, scratch, record, first, stop):
     """One step of every candidate on each of the rows first…stop."""
+    tally = scratch.tally
     for place in range(first, stop):
-        row = row_at(data.X, data.y, order, place)
+        row = row_at(data.X, data.y, scratch.order, place)
         weight = row_weight(data.weight, row)
         for k in range(candidates.size):
             if state.progress[k].status == Status.RUNNING:
                 descend_row(data, plan, candidates[k], state, tally[k], k, row, weight)
+        if plan.store == Store.STEP and weight > 0.0:
+            record_point(state.phi, record)
 
 
 @kernel

@@ -1,11 +1,14 @@
 """learning_rate="auto": the curvature it measures and what it promises."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
 from sklopt import GradientRegressor
-from sklopt.engine import _rates
+from sklopt.engine import _curvature, _rates
+from sklopt.engine._curvature import Curvature, top_eigenvalue
 from sklopt.engine._rates import measure_curvature
 from sklopt.engine._types import Data
 from sklopt.solvers import GD, SGD, Adam, Momentum, Nesterov
@@ -32,26 +35,60 @@ def dense_gram(data, fit_intercept):
 @pytest.mark.parametrize("fit_intercept", [True, False])
 @pytest.mark.parametrize("weighted", [True, False])
 @pytest.mark.parametrize("shape", [(60, 4), (5000, 7), (8, 30)])
-def test_curvature_is_the_formula(shape, weighted, fit_intercept):
+def test_curvature_is_the_formula(shape, weighted, fit_intercept, monkeypatch):
+    monkeypatch.setattr(_curvature, "NUMBERS_AT_ONCE", 300)  # more than one block
     data = make_data(*shape, weighted=weighted)
     gram, row_curvature = dense_gram(data, fit_intercept)
-    curvature = measure_curvature(data, fit_intercept)
+    curvature = measure_curvature(data, SGD(), 2, fit_intercept)
     assert_allclose(curvature.largest, np.linalg.eigvalsh(gram)[-1], rtol=1e-10)
-    assert_allclose(curvature.mean_square, np.diag(gram), rtol=1e-10)
+    assert_allclose(curvature.trace, np.trace(gram), rtol=1e-10)
     assert_allclose(curvature.worst_row, row_curvature.max(), rtol=1e-10)
+    curvature = measure_curvature(data, Adam(), 2, fit_intercept)
+    assert_allclose(curvature.reach, np.sqrt(np.diag(gram)).sum(), rtol=1e-10)
+    weight = data.weight if weighted else None
+    rms = np.sqrt(np.average(data.y**2, axis=0, weights=weight))
+    assert_allclose(curvature.steepness, 1 / rms, rtol=1e-10)
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("weighted", [True, False])
 @pytest.mark.parametrize("shape", [(12, 40), (40, 30)])
-def test_wide_data_take_another_way_to_the_same_eigenvalue(shape, monkeypatch):
-    data = make_data(*shape, weighted=True)
-    exact = measure_curvature(data, True).largest
-    monkeypatch.setattr(_rates, "LARGEST_DENSE", 20)
+def test_wide_data_take_another_way_to_the_same_eigenvalue(
+    shape, weighted, fit_intercept, dtype, monkeypatch
+):
+    data = make_data(*shape, weighted=weighted, dtype=dtype)
+    exact = top_eigenvalue(data, fit_intercept)
+    monkeypatch.setattr(_curvature, "NUMBERS_AT_ONCE", 100)
+    monkeypatch.setattr(_curvature, "LARGEST_DENSE", 20)
     # Fewer rows than the limit stay exact; otherwise Lanczos, which is raised by its
     # tolerance so as not to come out below.
-    tolerance = 1e-10 if shape[0] <= 20 else 2 * _rates.LANCZOS_TOLERANCE
-    largest = measure_curvature(data, True).largest
+    tolerance = 1e-10 if shape[0] <= 20 else 2 * _curvature.LANCZOS_TOLERANCE
+    # A product of rows adds weights in single precision in another order.
+    tolerance = max(tolerance, 10 * np.finfo(dtype).eps)
+    largest = top_eigenvalue(data, fit_intercept)
     assert_allclose(largest, exact, rtol=tolerance)
-    assert largest >= exact * (1 - 1e-12)
+    assert largest >= exact * (1 - 10 * np.finfo(dtype).eps)
+
+
+def test_only_what_the_rate_uses_is_measured():
+    data = make_data(60, 4)
+    assert measure_curvature(data, Adam(), 8, True).largest == 0.0
+    full = measure_curvature(data, Momentum(), 60, True)
+    assert full == Curvature(largest=full.largest)
+    assert full.largest > 0.0
+
+
+@pytest.mark.parametrize("solver", [GD(), SGD(), Adam()])
+def test_wide_data_are_measured_without_a_copy(solver):
+    data = make_data(600, 5000)
+    tracemalloc.start()
+    try:
+        measure_curvature(data, solver, 64, True)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < data.X.nbytes / 2
 
 
 def spectral_radius(solver, alpha_L):
@@ -142,9 +179,34 @@ def test_overflowing_squares_are_named():
         GradientRegressor().fit([[1e200], [2e200]], [0.0, 1.0])
 
 
-def test_partial_fit_keeps_the_lowest_rate():
+def rates(model):
+    return model.history_["learning_rate"].to_list()
+
+
+def test_partial_fit_remembers_the_steepest_data():
     small, large = make_data(50, 3), make_data(50, 3, seed=1)
     model = GradientRegressor("gd").partial_fit(10 * large.X, large.y.ravel())
-    first = model.history_["learning_rate"][0]
     model.partial_fit(small.X, small.y.ravel())
-    assert model.history_["learning_rate"][1] == first
+    first, second = rates(model)
+    assert second == first
+    model.set_params(solver=Nesterov()).partial_fit(small.X, small.y.ravel())
+    assert_allclose(rates(model)[-1], first * 1.9 / (3 * 0.1))
+
+
+def test_partial_fit_with_larger_batches_takes_a_larger_rate():
+    data = make_data(50, 3)
+    model = GradientRegressor("sgd", batch_size=1).partial_fit(data.X, data.y.ravel())
+    model.set_params(batch_size=25).partial_fit(data.X, data.y.ravel())
+    alone = GradientRegressor("sgd", batch_size=25, max_iter=1, tol=None)
+    alone.fit(data.X, data.y.ravel())
+    assert rates(model)[1] == rates(alone)[0] > rates(model)[0]
+
+
+def test_partial_fit_of_adam_remembers_the_smallest_targets():
+    data = make_data(50, 3)
+    y = np.column_stack([data.y, data.y])
+    model = GradientRegressor("adam").partial_fit(data.X, y)
+    model.partial_fit(data.X, y * [0.1, 10.0])
+    history = model.history_.pivot(index="epoch", columns="target")
+    first, second = history["learning_rate"].to_numpy()
+    assert_allclose(second, [0.1 * first[0], first[1]])

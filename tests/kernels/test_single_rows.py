@@ -2,25 +2,44 @@
 
 import numpy as np
 import pytest
-from cases import SCHEDULES, is_allowed, make_model, make_problem, make_weights
+from cases import (
+    SCHEDULES,
+    is_allowed,
+    make_model,
+    make_problem,
+    make_weights,
+    train_twin,
+)
 from numpy.testing import assert_allclose
 
 CASES = [name for name in SCHEDULES if is_allowed("sgd", name, 1)]
 
 
+@pytest.mark.reduced
+@pytest.mark.parametrize("store_path", ["epoch", "step"])
 @pytest.mark.parametrize("is_weighted", [True, False])
 @pytest.mark.parametrize("fit_intercept", [True, False])
 @pytest.mark.parametrize("penalty", ["l2", None])
 @pytest.mark.parametrize("schedule", CASES)
-def test_agrees_with_the_general_way(schedule, penalty, fit_intercept, is_weighted):
+def test_single_rows_equal_the_twin(
+    schedule, penalty, fit_intercept, is_weighted, store_path
+):
     X, y = make_problem()
-    y = np.column_stack([y, 2.0 - y])
     weights = make_weights() if is_weighted else None
-    settings = {"penalty": penalty, "alpha": 0.7, "fit_intercept": fit_intercept}
-    model = make_model("sgd", schedule, 1, **settings).fit(X, y, weights)
-    # To record every step, the loop leaves the short way.
-    general = make_model("sgd", schedule, 1, store_path="step", **settings)
-    general.fit(X, y, weights)
-    assert_allclose(model.path_[-1], general.path_[-1], rtol=1e-11)
-    assert_allclose(model.history_, general.history_, rtol=1e-11)
-    assert_allclose(model.loss_, general.loss_, rtol=1e-11)
+    model = make_model("sgd", schedule, 1, penalty=penalty, alpha=0.7)
+    model.set_params(fit_intercept=fit_intercept, store_path=store_path)
+    twin = train_twin(model, X, y, weights)
+    model.fit(X, y, weights)
+    path = twin.steps if store_path == "step" else twin.path
+    assert_allclose(model.path_, path, rtol=1e-11)
+    assert_allclose(model.loss_curve_, twin.losses, rtol=1e-11)
+    assert_allclose(model.history_["learning_rate"], twin.rates, rtol=1e-12)
+
+
+def test_several_targets_equal_each_alone():
+    X, y = make_problem()
+    Y = np.column_stack([y, 2.0 - y])
+    model = make_model("sgd", "plateau", 1).fit(X, Y)
+    for k, target in enumerate(Y.T):
+        alone = make_model("sgd", "plateau", 1).fit(X, target)
+        assert_allclose(model.path_[:, k], alone.path_, rtol=0)

@@ -1,0 +1,150 @@
+"""What ``learning_rate="auto"`` asks of the data, with z = √s·(1, x) of each row.
+
+Every number is measured only for the solvers that use it, in blocks of rows, so that
+neither X in double precision nor z is ever held as a whole.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.linalg import eigh
+from scipy.sparse.linalg import LinearOperator, eigsh
+from sklearn.utils.parallel import _threadpool_controller_decorator
+
+# Up to this size a matrix of products is small change, and its eigenvalues exact.
+LARGEST_DENSE = 500
+LANCZOS_TOLERANCE = 1e-3
+NUMBERS_AT_ONCE = 2**18
+
+
+class Curvature(NamedTuple):
+    """Measures of one or more training sets; 0 where not measured.
+
+    A larger number always asks for a lower rate.
+    """
+
+    largest: float = 0.0  # top eigenvalue of Σ zᵢzᵢᵀ / n
+    worst_row: float = 0.0  # max ‖zᵢ‖²
+    trace: float = 0.0  # Σ ‖zᵢ‖² / n
+    reach: float = 0.0  # Σⱼ rms(zⱼ)
+    steepness: float | np.ndarray = 0.0  # 1 / rms(y) of each target
+
+    def worse(self, other):
+        """The larger of each number."""
+        return Curvature(*map(np.maximum, self, other))
+
+
+# On one thread: the sums of BLAS, and with them the rate, depend on how many there are.
+@_threadpool_controller_decorator(limits=1, user_api="blas")
+def top_eigenvalue(data, fit_intercept):
+    """Top eigenvalue of Σ zᵢzᵢᵀ / n: exact if the smaller side is, else by Lanczos."""
+    n_samples, n_features = data.X.shape
+    with np.errstate(over="ignore", invalid="ignore"):
+        if n_features < LARGEST_DENSE:
+            largest = _largest_of(_gram_of_columns(data, fit_intercept))
+        elif n_samples <= LARGEST_DENSE:
+            largest = _largest_of(_gram_of_rows(data, fit_intercept))
+        else:
+            largest = _largest_by_lanczos(data, fit_intercept)
+    return largest / n_samples
+
+
+def mean_squares(data, fit_intercept):
+    """Mean of zⱼ² of every parameter, (n_params,)."""
+    n_samples, n_features = data.X.shape
+    total = np.zeros(n_features + 1)
+    with np.errstate(over="ignore"):
+        for Z in _blocks(data, fit_intercept):
+            total += np.einsum("ij,ij->j", Z, Z)
+    return _finite(total) / n_samples
+
+
+def worst_row(data, fit_intercept):
+    """The largest ‖zᵢ‖²."""
+    with np.errstate(over="ignore"):
+        return max(
+            np.einsum("ij,ij->i", Z, Z).max() for Z in _blocks(data, fit_intercept)
+        )
+
+
+def steepness(data):
+    """1 / rms(y) of every target, whatever its magnitude; 0 where y is 0."""
+    return np.array([_inverse_rms(y, data.weight) for y in data.y.T])
+
+
+def _inverse_rms(values, weight):
+    values = values.astype(np.float64)
+    largest = np.abs(values).max()
+    if largest == 0:
+        return 0.0
+    weights = weight if weight.size else None
+    return 1 / (largest * np.sqrt(np.average((values / largest) ** 2, weights=weights)))
+
+
+def _blocks(data, fit_intercept):
+    """The z of a few rows at a time; 0 for 1 where there is no intercept."""
+    n_samples, n_features = data.X.shape
+    n_rows = max(1, NUMBERS_AT_ONCE // (n_features + 1))
+    for first in range(0, n_samples, n_rows):
+        rows = slice(first, first + n_rows)
+        X = data.X[rows]
+        Z = np.empty((len(X), n_features + 1))
+        Z[:, 0] = fit_intercept
+        Z[:, 1:] = X
+        if data.weight.size:
+            Z *= np.sqrt(data.weight[rows], dtype=np.float64)[:, np.newaxis]
+        yield Z
+
+
+def _gram_of_columns(data, fit_intercept):
+    """Σ zᵢzᵢᵀ."""
+    return sum(Z.T @ Z for Z in _blocks(data, fit_intercept))
+
+
+def _gram_of_rows(data, fit_intercept):
+    """The products zᵢᵀzₖ, which have the same eigenvalues other than 0."""
+    n_samples, n_features = data.X.shape
+    gram = np.full((n_samples, n_samples), float(fit_intercept))
+    n_columns = max(1, NUMBERS_AT_ONCE // n_samples)
+    for first in range(0, n_features, n_columns):
+        X = data.X[:, first : first + n_columns].astype(np.float64)
+        gram += X @ X.T
+    if data.weight.size:
+        root = np.sqrt(data.weight, dtype=np.float64)
+        gram *= np.outer(root, root)
+    return gram
+
+
+def _largest_of(gram):
+    last = len(gram) - 1
+    _finite(gram.diagonal())
+    return eigh(gram, eigvals_only=True, subset_by_index=[last, last])[0]
+
+
+def _largest_by_lanczos(data, fit_intercept):
+    n_params = data.X.shape[1] + 1
+    if not mean_squares(data, fit_intercept).any():
+        return 0.0
+
+    def multiply(vector):
+        product = np.zeros(n_params)
+        for Z in _blocks(data, fit_intercept):
+            product += Z.T @ (Z @ vector.ravel())
+        return product
+
+    operator = LinearOperator((n_params, n_params), multiply, dtype=np.float64)
+    start = np.random.default_rng(0).standard_normal(n_params)
+    (largest,) = eigsh(
+        operator, k=1, v0=start, tol=LANCZOS_TOLERANCE, return_eigenvectors=False
+    )
+    # Lanczos comes from below.
+    return largest * (1 + LANCZOS_TOLERANCE)
+
+
+def _finite(squares):
+    if not np.isfinite(squares.sum()):
+        raise ValueError(
+            "X is too large in magnitude: its squares overflow. Scale the features, "
+            "e.g. with StandardScaler."
+        )
+    return squares
