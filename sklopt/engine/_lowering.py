@@ -131,14 +131,18 @@ def lower_plan(candidates, n_samples, *, tol, patience, is_shuffled, **shared):
     shared |= {
         "is_shuffled": is_shuffled and shared["batch_size"] < n_samples,
         "looks_ahead": (candidates["rule"] == Rule.NESTEROV).any(),
-        "is_by_row": shared["batch_size"] == 1
-        and (candidates["rule"] == Rule.DESCENT).all(),
+        "is_by_row": _is_by_row(candidates, **shared),
         "tol": 0.0 if tol is None else tol,
         "patience": NEVER if tol is None else patience,
     }
     # One type a field, or else the loop would be compiled again.
-    kinds = Plan.__annotations__
+    kinds = Plan.__annotations__ | {"is_trained": np.asarray}
     return Plan(**{name: kinds[name](value) for name, value in shared.items()})
+
+
+def _is_by_row(candidates, batch_size, is_trained, **others):
+    is_descent = candidates["rule"] == Rule.DESCENT
+    return batch_size == 1 and is_trained.all() and is_descent.all()
 
 
 def searches_line(candidates):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..kernels._codes import Bracket, Clock, Filled, Phase, Ray, Status, Store
+from ..kernels._codes import Bracket, Clock, Filled, Model, Phase, Ray, Status, Store
 from ..kernels._epoch import add_objective, advance
 from ..kernels._line_search import search_line
 from ._lowering import searches_line
@@ -36,8 +36,8 @@ def judge_start(data, plan, candidates, state, is_new):
     `trivial` the lowest J of a prediction that heeds no feature, for squared error.
     """
     constant = np.zeros((len(state.phi), 1))
-    without_features = data._replace(X=data.X[:, :0])
-    reference = objective(without_features, plan, candidates, constant)
+    featureless = data._replace(X=data.X[:, :0]), _constant_model(plan), candidates
+    reference = objective(*featureless, constant)
     if is_new and state.phi.any():
         at_start = objective(data, plan, candidates, state.phi)
         reference = np.maximum(reference, at_start)
@@ -46,14 +46,26 @@ def judge_start(data, plan, candidates, state, is_new):
             "The objective is not finite at the start: y, X or init is too large in "
             "magnitude."
         )
-    if plan.fit_intercept:
+    if _has_constant(plan):
         weights = data.weight if data.weight.size else None
         for k, target in enumerate(candidates["target"]):
             y = data.y[:, target].astype(np.float64, copy=False)
             constant[k] = np.average(y, weights=weights)
     progress = state.progress
     progress["reference"] = np.maximum(progress["reference"], reference)
-    progress["trivial"] = objective(without_features, plan, candidates, constant)
+    progress["trivial"] = objective(*featureless, constant)
+
+
+def _constant_model(plan):
+    """A plan whose prediction is φ₀; every model predicts 0 at φ = 0."""
+    return plan._replace(model=int(Model.LINEAR), has_head=False, n_weights=0)
+
+
+def _has_constant(plan):
+    """Whether the model can learn to predict any constant."""
+    if plan.has_head:
+        return plan.is_trained[-1]
+    return plan.model == Model.LINEAR and plan.is_trained[0]
 
 
 def train(data, plan, candidates, state, max_epochs):

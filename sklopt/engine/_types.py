@@ -91,9 +91,13 @@ class Plan(NamedTuple):
     batch_size: int
     is_shuffled: bool
     seed: int
-    fit_intercept: bool
+    input_scale: float  # κ of the linear predictor
+    window: float  # of the Gabor model
+    has_head: bool  # whether an amplitude and an offset follow φ_d
+    n_weights: int  # d: what a penalty sees are φ₁…φ_d
+    is_trained: np.ndarray  # (P,)
     looks_ahead: bool  # whether a candidate takes its gradient away from φ
-    is_by_row: bool  # whether all descend on mini-batches of one row
+    is_by_row: bool  # whether all train all of φ by descent on single rows
     tol: float
     patience: int  # epochs without progress that end the training
     store: int
@@ -116,7 +120,7 @@ class Scratch(NamedTuple):
     tally: np.ndarray  # (K,) of TALLY
     batch_weight: np.ndarray  # (1,)
     order: np.ndarray  # (n_samples,), or (0,) without shuffling
-    ray: np.ndarray  # (K, 2, n_samples), η and its slope; empty without line search
+    ray: np.ndarray  # (K, 2, n_samples), z and its slope; empty without line search
     bracket: np.ndarray  # (K, 2, 4), steps and their objective; likewise
 
 

@@ -39,7 +39,8 @@ _STORES = {False: Store.NEVER, "epoch": Store.EPOCH, "step": Store.STEP}
 class GradientTrained(MultiOutputMixin, RegressorMixin, BaseEstimator):
     """Base of the estimators that the engine trains.
 
-    A subclass names its `_model` and publishes parameters in `_publish_parameters`.
+    A subclass tells its model in `_model_fields` and publishes its parameters in
+    `_publish_parameters`.
     """
 
     _parameter_constraints: dict = {
@@ -254,17 +255,17 @@ class GradientTrained(MultiOutputMixin, RegressorMixin, BaseEstimator):
         plan = lower_plan(
             candidates,
             n_samples,
-            model=self._model,
+            n_weights=data.X.shape[1],
             loss=_LOSSES[self.loss],
             batch_size=batch_size,
             is_shuffled=self.shuffle,
             seed=training.seed,
-            fit_intercept=self.fit_intercept,
             tol=tol,
             patience=lower_patience(
                 self.n_iter_no_change, solver, -(-n_samples // batch_size)
             ),
             store=_STORES[self.store_path],
+            **self._model_fields(data.X.shape[1]),
         )
         return training.under(candidates["rule"][0]), candidates, plan
 

@@ -1,5 +1,6 @@
 """Linear regression whose optimizer is a hyperparameter."""
 
+import numpy as np
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..kernels._codes import Model
@@ -127,8 +128,6 @@ class GradientRegressor(GradientTrained):
     0.52
     """
 
-    _model = Model.LINEAR
-
     def __init__(
         self,
         solver="gd",
@@ -183,6 +182,17 @@ class GradientRegressor(GradientTrained):
         refuse_foreign(X=X)
         X = validate_data(self, X, dtype=FLOATS, reset=False)
         return X @ self.coef_.T + self.intercept_
+
+    def _model_fields(self, n_features):
+        is_trained = np.ones(n_features + 1, dtype=bool)
+        is_trained[0] = self.fit_intercept
+        return {
+            "model": Model.LINEAR,
+            "input_scale": 1.0,
+            "window": 1.0,  # the linear model has none
+            "has_head": False,
+            "is_trained": is_trained,
+        }
 
     def _publish_parameters(self, phi):
         self.intercept_ = phi[..., 0][()]

@@ -30,9 +30,10 @@ class Schedule(IntEnum):
 
 
 class Model(IntEnum):
-    """What the linear predictor becomes; the ladders are in `_models`."""
+    """What becomes of the linear predictor; the ladders are in `_models`."""
 
     LINEAR = 0
+    GABOR = 1
 
 
 class Loss(IntEnum):
@@ -100,7 +101,7 @@ class Filled(IntEnum):
 class Ray(IntEnum):
     """Places in `Scratch.ray`."""
 
-    ETA = 0
+    Z = 0
     SLOPE = 1
 
 

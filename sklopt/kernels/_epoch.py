@@ -16,12 +16,7 @@ from ._batches import ROW_OVERHEAD, draw_order, row_at, row_weight
 from ._cache import entry_point, kernel
 from ._codes import Clock, Filled, Phase, Rule, Schedule, Status, Store
 from ._losses import loss_derivative, loss_value
-from ._models import (
-    add_row_gradient,
-    linear_predictor,
-    model_derivative,
-    model_value,
-)
+from ._models import add_row_gradient, linear_predictor, prediction_at
 from ._penalties import add_penalty_gradient, penalty_value
 from ._records import norm, record_point
 from ._rules import apply_rule, look_ahead
@@ -63,12 +58,13 @@ def add_objective(data, plan, candidates, phi, first, stop, total):
     for row in range(first, stop):
         weight = row_weight(data.weight, row)
         for k in range(phi.shape[0]):
-            eta = linear_predictor(data.X, row, phi, k)
-            prediction = model_value(plan.model, eta)
+            z = linear_predictor(plan, data.X, row, phi, k)
+            prediction = prediction_at(plan, z, phi, k)
             target = data.y[row, candidates[k].target]
             total[k] += weight * loss_value(plan.loss, prediction, target) / n_rows
     for k in range(phi.shape[0]):
-        total[k] += penalty_value(candidates[k], phi, k) * (stop - first) / n_rows
+        penalty = penalty_value(plan, candidates[k], phi, k)
+        total[k] += penalty * (stop - first) / n_rows
 
 
 @kernel
@@ -187,14 +183,14 @@ def add_gradients(data, plan, candidates, progress, scratch, point, first, stop,
         scratch.batch_weight[0] += weight
         for k in range(point.shape[0]):
             if progress[k].status == Status.RUNNING:
-                eta = linear_predictor(X, row, point, k)
-                prediction = model_value(plan.model, eta)
+                z = linear_predictor(plan, X, row, point, k)
+                prediction = prediction_at(plan, z, point, k)
                 target = y[row, candidates[k].target]
                 loss = loss_value(plan.loss, prediction, target)
                 slope = loss_derivative(plan.loss, prediction, target)
-                slope *= weight * share * model_derivative(plan.model, eta)
+                slope *= weight * share
                 tally[k].batch_loss += weight * loss
-                add_row_gradient(X, row, slope, scratch.gradient, k)
+                add_row_gradient(plan, X, row, z, point, k, slope, scratch.gradient)
 
 
 @kernel
@@ -204,7 +200,7 @@ def close_batch(plan, candidates, state, scratch, point, size):
         candidate, progress, tally = candidates[k], state.progress[k], scratch.tally[k]
         if progress.status != Status.RUNNING:
             continue
-        objective = tally.batch_loss / size + penalty_value(candidate, point, k)
+        objective = tally.batch_loss / size + penalty_value(plan, candidate, point, k)
         tally.epoch_loss += size * objective
         if not math.isfinite(objective):
             progress.status = Status.DIVERGED
@@ -226,10 +222,11 @@ def close_batch(plan, candidates, state, scratch, point, size):
 
 @kernel
 def finish_gradient(plan, candidate, point, gradient, k):
-    """Add alpha ∇R(w) to g; take φ₀ out of it where there is no intercept."""
-    add_penalty_gradient(candidate, point, k, gradient)
-    if not plan.fit_intercept:
-        gradient[k, 0] = 0.0
+    """Add alpha ∇R(w) to g; take out of it what is not trained."""
+    add_penalty_gradient(plan, candidate, point, k, gradient)
+    for p in range(gradient.shape[1]):
+        if not plan.is_trained[p]:
+            gradient[k, p] = 0.0
 
 
 @kernel

@@ -1,7 +1,7 @@
 """The bracketing line search along the ray φ − step · ∇J.
 
 Four steps a < b < c < d bracket the lowest point, b and c at the thirds. The models
-read a row through η only, and η is linear in φ, so that η and its slope along the ray
+read a row through the linear predictor z only, so that z and its slope along the ray
 are computed once and every trial costs one multiplication a row.
 """
 
@@ -9,7 +9,7 @@ from ._batches import ROW_OVERHEAD
 from ._cache import entry_point, kernel
 from ._codes import Bracket, Clock, Phase, Ray, Schedule, Search, Status
 from ._losses import loss_value
-from ._models import linear_predictor, model_value
+from ._models import linear_predictor, prediction_at
 from ._penalties import penalty_value
 from ._rules import descent
 
@@ -33,7 +33,7 @@ def search_line(data, plan, candidates, state, scratch, budget):
         if clock[Clock.PHASE] == Phase.PROJECT:
             if clock[Clock.ROW] == 0:
                 open_searches(candidates, state, scratch)
-            budget -= project_rows(data, state, scratch, budget)
+            budget -= project_rows(data, plan, state, scratch, budget)
         elif clock[Clock.PHASE] == Phase.SEARCH:
             budget -= search_rows(data, plan, candidates, state, scratch, budget)
         else:
@@ -87,38 +87,47 @@ def open_searches(candidates, state, scratch):
 
 
 @kernel
-def project(X, phi, gradient, tally, ray, first, stop):
-    """η of rows first…stop at φ, and its slope along the gradient."""
+def project(plan, X, phi, gradient, tally, ray, first, stop):
+    """z of rows first…stop at φ, and its slope along the gradient."""
     for k in range(tally.size):
         if tally[k].search != Search.DONE:
             for row in range(first, stop):
-                ray[k, Ray.ETA, row] = linear_predictor(X, row, phi, k)
-                ray[k, Ray.SLOPE, row] = linear_predictor(X, row, gradient, k)
+                ray[k, Ray.Z, row] = linear_predictor(plan, X, row, phi, k)
+                ray[k, Ray.SLOPE, row] = linear_predictor(plan, X, row, gradient, k)
 
 
 @kernel
-def add_trial_losses(data, plan, target, ray, bracket, first, stop):
-    """Add the losses of rows first…stop at the four steps of one bracket."""
+def move(phi, gradient, k, step, point):
+    """φ − step · ∇J."""
+    for p in range(phi.shape[1]):
+        point[k, p] = phi[k, p] - step * gradient[k, p]
+
+
+@kernel
+def add_trial_losses(data, plan, target, state, scratch, k, first, stop):
+    """Add the losses of rows first…stop at the four steps of the bracket of k."""
+    ray, bracket = scratch.ray[k], scratch.bracket[k]
     for place in range(bracket.shape[1]):
         step = bracket[Bracket.STEP, place]
+        move(state.phi, scratch.gradient, k, step, scratch.point)
         total = 0.0
         for row in range(first, stop):
-            eta = ray[Ray.ETA, row] - step * ray[Ray.SLOPE, row]
-            prediction = model_value(plan.model, eta)
+            z = ray[Ray.Z, row] - step * ray[Ray.SLOPE, row]
+            prediction = prediction_at(plan, z, scratch.point, k)
             loss = loss_value(plan.loss, prediction, data.y[row, target])
             total += data.weight[row] * loss if data.weight.size else loss
         bracket[Bracket.OBJECTIVE, place] += total
 
 
 @kernel
-def finish_trials(candidate, n_rows, phi, gradient, k, bracket, point):
+def finish_trials(plan, candidate, n_rows, state, scratch, k):
     """Turn the summed losses of a bracket into objectives."""
+    bracket = scratch.bracket[k]
     for place in range(bracket.shape[1]):
-        for p in range(phi.shape[1]):
-            step = bracket[Bracket.STEP, place]
-            point[k, p] = phi[k, p] - step * gradient[k, p]
+        step = bracket[Bracket.STEP, place]
+        move(state.phi, scratch.gradient, k, step, scratch.point)
         loss = bracket[Bracket.OBJECTIVE, place] / n_rows
-        penalty = penalty_value(candidate, point, k)
+        penalty = penalty_value(plan, candidate, scratch.point, k)
         bracket[Bracket.OBJECTIVE, place] = loss + penalty
 
 
@@ -142,13 +151,20 @@ def continue_search(candidate, tally, bracket, objective):
 
 
 @kernel
-def project_rows(data, state, scratch, budget):
+def project_rows(data, plan, state, scratch, budget):
     """Prepare the trial steps of a line search; returns the cost."""
     n_rows, first = data.X.shape[0], state.clock[Clock.ROW]
     row_cost = 2 * state.phi.size + ROW_OVERHEAD
     stop = min(n_rows, first + budget // row_cost + 1)
     project(
-        data.X, state.phi, scratch.gradient, scratch.tally, scratch.ray, first, stop
+        plan,
+        data.X,
+        state.phi,
+        scratch.gradient,
+        scratch.tally,
+        scratch.ray,
+        first,
+        stop,
     )
     state.clock[Clock.ROW] = stop
     if stop == n_rows:
@@ -167,11 +183,10 @@ def search_rows(data, plan, candidates, state, scratch, budget):
     for k in range(candidates.size):
         if scratch.tally[k].search == Search.DONE:
             continue
-        bracket = scratch.bracket[k]
         target = candidates[k].target
-        add_trial_losses(data, plan, target, scratch.ray[k], bracket, first, stop)
+        add_trial_losses(data, plan, target, state, scratch, k, first, stop)
         if stop == n_rows:
-            decide_search(candidates[k], state, scratch, k, n_rows)
+            decide_search(plan, candidates[k], state, scratch, k, n_rows)
         if scratch.tally[k].search != Search.DONE:
             is_any_open = True
     if not is_any_open:
@@ -180,11 +195,11 @@ def search_rows(data, plan, candidates, state, scratch, budget):
 
 
 @kernel
-def decide_search(candidate, state, scratch, k, n_rows):
+def decide_search(plan, candidate, state, scratch, k, n_rows):
     """Narrow the bracket of candidate k, or take its step."""
-    tally, bracket, gradient = scratch.tally[k], scratch.bracket[k], scratch.gradient
-    finish_trials(candidate, n_rows, state.phi, gradient, k, bracket, scratch.point)
-    continue_search(candidate, tally, bracket, tally.epoch_loss / n_rows)
+    tally = scratch.tally[k]
+    finish_trials(plan, candidate, n_rows, state, scratch, k)
+    continue_search(candidate, tally, scratch.bracket[k], tally.epoch_loss / n_rows)
     if tally.search == Search.DONE:
-        descent(state.phi, gradient, k, tally.rate)
+        descent(state.phi, scratch.gradient, k, tally.rate)
         state.progress[k].n_updates += 1

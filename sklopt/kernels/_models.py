@@ -1,8 +1,11 @@
-"""Models: the prediction as a function of the linear predictor, and its derivative.
+"""Models: the prediction of a row, and its derivative in the parameters.
 
-Every model reads a row through η = φ₀ + φ₁x₁ + … + φ_d x_d only. That is what lets one
-loop train them all: the gradient of a row is ∂ℓ/∂f · f'(η) · (1, x), and along a ray
-in φ the predictor moves on a straight line.
+Every model reads a row through z = φ₀ + κ·(φ₁x₁ + … + φ_d x_d) only, κ being the plan's
+`input_scale`. That is what lets one loop train them all: the gradient of a row is
+∂ℓ/∂f · f'(z) · (1, κx), and along a ray in φ the predictor moves on a straight line.
+
+A plan with a head has two more parameters behind φ_d, an amplitude and an offset: the
+prediction is offset + amplitude · f(z) instead of f(z).
 """
 
 import math
@@ -12,33 +15,76 @@ from ._codes import Model
 
 
 @kernel
-def linear_predictor(X, row, phi, candidate):
-    """η = φ₀ + Σⱼ φⱼ₊₁ xⱼ of one row, for one candidate."""
-    eta = 0.0
-    for j in range(X.shape[1]):
-        eta += X[row, j] * phi[candidate, j + 1]
-    return phi[candidate, 0] + eta
+def gabor(z, window):
+    """f(z) = sin(z) · exp(−z²/window)."""
+    return math.sin(z) * math.exp(-z * z / window)
 
 
 @kernel
-def add_row_gradient(X, row, slope, gradient, candidate):
-    """Add slope · ∂η/∂φ = slope · (1, x) of one row to a candidate's gradient."""
-    gradient[candidate, 0] += slope
-    for j in range(X.shape[1]):
-        gradient[candidate, j + 1] += slope * X[row, j]
+def gabor_derivative(z, window):
+    """f'(z) = (cos(z) − 2z/window · sin(z)) · exp(−z²/window)."""
+    slope = math.cos(z) - 2.0 * z / window * math.sin(z)
+    return slope * math.exp(-z * z / window)
 
 
 @kernel
-def model_value(code, eta):
-    """f(η) of the model that `code` names."""
-    if code == Model.LINEAR:
-        return eta
+def model_value(plan, z):
+    """f(z) of the plan's model."""
+    if plan.model == Model.LINEAR:
+        return z
+    if plan.model == Model.GABOR:
+        return gabor(z, plan.window)
     return math.nan
 
 
 @kernel
-def model_derivative(code, eta):
-    """f'(η) of the model that `code` names."""
-    if code == Model.LINEAR:
+def model_derivative(plan, z):
+    """f'(z) of the plan's model."""
+    if plan.model == Model.LINEAR:
         return 1.0
+    if plan.model == Model.GABOR:
+        return gabor_derivative(z, plan.window)
     return math.nan
+
+
+@kernel
+def linear_predictor(plan, X, row, phi, k):
+    """z = φ₀ + κ Σⱼ φⱼ₊₁ xⱼ of one row, for candidate k."""
+    z = 0.0
+    for j in range(X.shape[1]):
+        z += X[row, j] * phi[k, j + 1]
+    return phi[k, 0] + plan.input_scale * z
+
+
+@kernel
+def amplitude_of(phi, k):
+    """The amplitude of a head."""
+    return phi[k, phi.shape[1] - 2]
+
+
+@kernel
+def offset_of(phi, k):
+    """The offset of a head."""
+    return phi[k, phi.shape[1] - 1]
+
+
+@kernel
+def prediction_at(plan, z, phi, k):
+    """What candidate k predicts where its linear predictor is z."""
+    if plan.has_head:
+        return offset_of(phi, k) + amplitude_of(phi, k) * model_value(plan, z)
+    return model_value(plan, z)
+
+
+@kernel
+def add_row_gradient(plan, X, row, z, phi, k, slope, gradient):
+    """Add slope · ∂(prediction)/∂φ of one row to the gradient of candidate k."""
+    inner = slope * model_derivative(plan, z)
+    if plan.has_head:
+        inner *= amplitude_of(phi, k)
+        gradient[k, phi.shape[1] - 2] += slope * model_value(plan, z)
+        gradient[k, phi.shape[1] - 1] += slope
+    gradient[k, 0] += inner
+    inner *= plan.input_scale
+    for j in range(X.shape[1]):
+        gradient[k, j + 1] += inner * X[row, j]

@@ -10,7 +10,7 @@ from ._batches import row_at, row_weight
 from ._cache import kernel
 from ._codes import Status, Store
 from ._losses import loss_derivative, loss_value
-from ._models import add_row_gradient, linear_predictor, model_derivative, model_value
+from ._models import add_row_gradient, linear_predictor, prediction_at
 from ._penalties import descend_penalty, penalty_value
 from ._records import record_point
 from ._schedules import rate_at
@@ -34,22 +34,19 @@ def descend_rows(data, plan, candidates, state, scratch, record, first, stop):
 def descend_row(data, plan, candidate, state, tally, k, row, weight):
     """Judge a row and take its step; one without weight is skipped."""
     X, phi, progress = data.X, state.phi, state.progress[k]
-    eta = linear_predictor(X, row, phi, k)
-    prediction = model_value(plan.model, eta)
+    z = linear_predictor(plan, X, row, phi, k)
+    prediction = prediction_at(plan, z, phi, k)
     target = data.y[row, candidate.target]
     loss = weight * loss_value(plan.loss, prediction, target)
-    objective = loss + penalty_value(candidate, phi, k)
+    objective = loss + penalty_value(plan, candidate, phi, k)
     tally.epoch_loss += objective
     if not math.isfinite(objective):
         progress.status = Status.DIVERGED
     elif weight > 0.0:
         if candidate.is_per_update:
             tally.rate = rate_at(candidate, progress.n_updates, progress.plateau_rate)
-        slope = loss_derivative(plan.loss, prediction, target)
-        slope *= weight * model_derivative(plan.model, eta)
-        descend_penalty(candidate, phi, k, tally.rate)
-        add_row_gradient(X, row, -tally.rate * slope, phi, k)
-        if not plan.fit_intercept:
-            phi[k, 0] = 0.0
+        slope = weight * loss_derivative(plan.loss, prediction, target)
+        descend_penalty(plan, candidate, phi, k, tally.rate)
+        add_row_gradient(plan, X, row, z, phi, k, -tally.rate * slope, phi)
         progress.n_updates += 1
         progress.slot_age += 1

@@ -1,0 +1,132 @@
+"""The objective of one model and its derivatives, evaluated by NumPy.
+
+What the compiled loop descends on, written as the formulas stand, for those who look at
+the surface instead of walking on it. With prediction f(x, φ), residual r = f − y and
+weights s of mean 1 over n rows:
+
+    J = Σ s r² / n + alpha·½‖w‖²
+    ∇J = 2/n · Dᵀ(s r) + alpha·w,                D = ∂f/∂φ, one row a sample
+    ∇²J = 2/n · (DᵀSD + Σ s r ∇²f) + alpha·I_w
+
+Every function takes complex φ as well, so that a complex step can check the next one.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ..kernels._codes import Model
+
+# Predictions held at once when many points are evaluated.
+NUMBERS_AT_ONCE = 2**21
+
+
+def gabor(z, window):
+    """f(z) = sin(z) · exp(−z²/window)."""
+    return np.sin(z) * np.exp(-z * z / window)
+
+
+def gabor_derivative(z, window):
+    """f'(z) = (cos(z) − 2z/window · sin(z)) · exp(−z²/window)."""
+    return (np.cos(z) - 2 * z / window * np.sin(z)) * np.exp(-z * z / window)
+
+
+def gabor_curvature(z, window):
+    """f''(z) = ((4z²/window² − 2/window − 1) sin(z) − 4z/window cos(z)) exp(−z²/w)."""
+    sine = (4 * z * z / window**2 - 2 / window - 1) * np.sin(z)
+    return (sine - 4 * z / window * np.cos(z)) * np.exp(-z * z / window)
+
+
+class Objective(NamedTuple):
+    """J over the parameters φ₀, φ₁…φ_d and, with a head, amplitude and offset."""
+
+    X: np.ndarray  # (n_samples, n_features)
+    y: np.ndarray  # (n_samples,)
+    weight: np.ndarray  # (n_samples,) of mean 1
+    alpha: float
+    model: int
+    input_scale: float
+    window: float
+    has_head: bool
+    is_trained: np.ndarray  # (P,)
+
+    @property
+    def n_params(self):
+        """P."""
+        return len(self.is_trained)
+
+    def value(self, phi):
+        """J at φ of shape (P,) or at several of shape (M, P); a number or (M,)."""
+        points = np.atleast_2d(phi)
+        size = max(1, NUMBERS_AT_ONCE // len(self.y))
+        blocks = range(0, len(points), size)
+        J = np.concatenate([self._values(points[i : i + size]) for i in blocks])
+        return J if np.ndim(phi) == 2 else J[0]
+
+    def _values(self, points):
+        residual = self.prediction(points) - self.y
+        w = self._coefficients(points)
+        penalty = 0.5 * self.alpha * (w * w).sum(axis=-1)
+        return (self.weight * residual**2).mean(axis=-1) + penalty
+
+    def prediction(self, phi):
+        """Predictions of all samples at φ of shape (…, P); (…, n_samples)."""
+        f = self._wave(self._predictor(phi), 0)
+        if self.has_head:
+            f = phi[..., -1:] + phi[..., -2:-1] * f
+        return f
+
+    def jacobian(self, phi):
+        """D = ∂f/∂φ at φ of shape (P,); (n_samples, P)."""
+        z = self._predictor(phi)
+        inner = self._wave(z, 1)
+        columns = []
+        if self.has_head:
+            columns = [self._wave(z, 0), np.ones_like(z)]
+            inner = inner * phi[-2]
+        inputs = self.input_scale * self.X.T
+        return np.column_stack([inner, *(inner * inputs), *columns])
+
+    def gradient(self, phi):
+        """∇J at φ of shape (P,); 0 where a parameter is not trained."""
+        residual = self.prediction(phi) - self.y
+        gradient = 2 * (self.weight * residual) @ self.jacobian(phi) / len(self.y)
+        self._coefficients(gradient)[...] += self.alpha * self._coefficients(phi)
+        return gradient * self.is_trained
+
+    def gauss_newton(self, phi):
+        """2/n · DᵀSD: the Hessian without the curvature of the model."""
+        D = self.jacobian(phi)
+        return 2 * D.T @ (self.weight[:, np.newaxis] * D) / len(self.y)
+
+    def hessian(self, phi):
+        """∇²J at φ of shape (P,); (P, P), 0 where a parameter is not trained."""
+        n, d = self.X.shape
+        z, residual = self._predictor(phi), self.prediction(phi) - self.y
+        U = np.column_stack([np.ones(n), self.input_scale * self.X])
+        pull = 2 * self.weight * residual / n
+        bend = self._wave(z, 2) * pull
+        H = self.gauss_newton(phi)
+        if self.has_head:
+            bend = bend * phi[-2]
+            mixed = (self._wave(z, 1) * pull) @ U
+            H[: d + 1, -2] += mixed
+            H[-2, : d + 1] += mixed
+        H[: d + 1, : d + 1] += U.T @ (bend[:, np.newaxis] * U)
+        w = np.arange(1, d + 1)
+        H[w, w] += self.alpha
+        return H * np.outer(self.is_trained, self.is_trained)
+
+    def _predictor(self, phi):
+        """z = φ₀ + κ X w."""
+        return phi[..., :1] + self.input_scale * (self._coefficients(phi) @ self.X.T)
+
+    def _coefficients(self, phi):
+        """The part of a vector like φ that belongs to w = φ₁…φ_d."""
+        return phi[..., 1 : self.X.shape[1] + 1]
+
+    def _wave(self, z, order):
+        """f(z), f'(z) or f''(z)."""
+        if self.model == Model.GABOR:
+            return (gabor, gabor_derivative, gabor_curvature)[order](z, self.window)
+        return (z, np.ones_like(z), np.zeros_like(z))[order]
