@@ -198,61 +198,6 @@ def test_names_take_the_documented_hyperparameters(names):
     np.testing.assert_allclose(model.path_, twin.path, **DOUBLE)
 
 
-# --- several targets -------------------------------------------------------------
-
-
-def make_targets():
-    """One target that is noisy, one that is constant, one on another scale."""
-    X, y = make_problem()
-    _, other = make_problem(seed=3)
-    return X, np.column_stack([y, np.zeros_like(y), 10.0 * other])
-
-
-@pytest.mark.parametrize(("solver", "schedule", "batch_size"), PAIRS)
-def test_each_target_equals_its_solo_fit(solver, schedule, batch_size):
-    X, Y = make_targets()
-    weights = make_weights()
-    model = make_model(solver, schedule, batch_size, penalty="l2", alpha=0.1)
-    model.fit(X, Y, weights)
-    history = model.history_.groupby("target")["learning_rate"]
-    for k in range(Y.shape[1]):
-        solo = make_model(solver, schedule, batch_size, penalty="l2", alpha=0.1)
-        solo.fit(X, Y[:, k], weights)
-        rates = history.get_group(k)
-        tolerance = {"rtol": 1e-12, "atol": 1e-14}
-        np.testing.assert_allclose(model.path_[:, k], solo.path_, **tolerance)
-        np.testing.assert_allclose(model.coef_[k], solo.coef_, **tolerance)
-        np.testing.assert_allclose(model.loss_[k], solo.loss_, **tolerance)
-        np.testing.assert_allclose(
-            model.loss_curve_[:, k], solo.loss_curve_, **tolerance
-        )
-        np.testing.assert_allclose(rates, solo.history_["learning_rate"], **tolerance)
-
-
-@pytest.mark.parametrize("solver", SOLVERS)
-def test_target_that_stopped_keeps_its_parameters(solver):
-    # The second target is all noise: its best parameters are near the start.
-    X, Y = make_targets()
-    Y[:, 1] = np.random.default_rng(5).normal(size=len(Y))
-    params = {"tol": 1e-3, "n_iter_no_change": 2, "max_iter": 2000}
-    model = make_model(solver, "constant", 7, **params).fit(X, Y[:, :2])
-    assert model.stop_reason_.tolist() == ["tol", "tol"]
-    assert model.n_iter_[0] != model.n_iter_[1]
-    first = model.n_iter_.argmin()
-    last_epoch = model.n_iter_[first]
-
-    solo = make_model(solver, "constant", 7, **params).fit(X, Y[:, first])
-    assert solo.n_iter_ == last_epoch
-    np.testing.assert_allclose(model.coef_[first], solo.coef_, rtol=1e-12)
-    np.testing.assert_allclose(model.intercept_[first], solo.intercept_, rtol=1e-12)
-
-    after = model.path_[last_epoch:, first]
-    assert len(after) > 1
-    np.testing.assert_array_equal(after, np.broadcast_to(after[0], after.shape))
-    assert np.isfinite(model.loss_curve_[:last_epoch, first]).all()
-    assert np.isnan(model.loss_curve_[last_epoch:, first]).all()
-
-
 # --- the order of an epoch -------------------------------------------------------
 
 

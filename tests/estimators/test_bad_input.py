@@ -285,17 +285,6 @@ def test_init_without_intercept_has_none(method):
     assert getattr(model, method)(X, Y).intercept_ == 0.0
 
 
-@pytest.mark.parametrize(
-    ("first", "second"),
-    [(Y, Y[:, None]), (Y[:, None], Y), (Y, np.c_[Y, Y]), (np.c_[Y, Y], np.c_[Y, Y, Y])],
-    ids=["1-D, column", "column, 1-D", "1-D, two", "two, three"],
-)
-def test_targets_cannot_change(first, second):
-    model = short_model().partial_fit(X, first)
-    match = "was fitted with y of (one dimension|. columns), but got y of"
-    assert_refused(lambda: model.partial_fit(X, second), model, ValueError, match)
-
-
 def test_features_cannot_change():
     model = short_model().partial_fit(X, Y)
     match = "2 features, but GradientRegressor is expecting 3"

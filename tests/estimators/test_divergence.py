@@ -40,16 +40,6 @@ def test_divergence_names_epoch_rate_and_remedy(rate, tol, batch_size, solver):
     assert not hasattr(model, "coef_")
 
 
-def test_divergence_is_reported_by_one_target_of_many():
-    good = np.zeros(N_SAMPLES)
-    model = model_of(learning_rate=50.0, max_iter=200)
-    with pytest.raises(ValueError, match=REMEDY) as alone:
-        model.fit(X, Y)
-    with pytest.raises(ValueError, match=REMEDY) as beside:
-        model.fit(X, np.c_[good, Y])
-    assert str(beside.value) == str(alone.value)
-
-
 @pytest.mark.parametrize("solver", ["gd", "sgd", "momentum", "nesterov"])
 @pytest.mark.parametrize("batch_size", [None, 1, 7])
 def test_slow_growth_is_no_convergence(solver, batch_size):

@@ -135,21 +135,6 @@ def test_partial_fit_leaves_the_pickled_original_alone():
     assert_same_training(model, pickle.loads(before))
 
 
-def test_history_goes_on_for_a_target_that_had_stopped():
-    X, y = make_problem()
-    Y = np.column_stack([y, np.random.default_rng(5).normal(size=len(y))])
-    params = {"tol": 1e-3, "n_iter_no_change": 2, "max_iter": 2000}
-    model = make_model("sgd", "constant", **params).fit(X, Y)
-    n_iter = model.n_iter_.copy()
-    assert n_iter[0] != n_iter[1]
-    model.partial_fit(X, Y)
-    np.testing.assert_array_equal(model.n_iter_, n_iter + 1)
-    for k, history in model.history_.groupby("target"):
-        assert len(history) == n_iter[k] + 1
-        assert history["loss"].iloc[-1] == model.loss_curve_[-1, k]
-        assert history.notna().all(axis=None)
-
-
 def test_a_change_of_solver_begins_its_averages_anew():
     X, y = make_problem()
     model = GradientRegressor("sgd", learning_rate=0.02, store_path="epoch")
