@@ -1,5 +1,8 @@
 """The one table of solvers and schedules that drives the tests, and its problem."""
 
+import re
+
+import joblib
 import numpy as np
 import pytest
 import reference
@@ -76,6 +79,8 @@ PAIRS = [
 # The same, of what has a name: strings stand for default hyperparameters.
 NAMED_PAIRS = [pair for pair in PAIRS if pair[1] in SCHEDULE_NAMES]
 
+both_methods = pytest.mark.parametrize("method", ["fit", "partial_fit"])
+both_states = pytest.mark.parametrize("state", ["unfitted", "fitted"])
 every_solver = pytest.mark.parametrize("solver", SOLVERS)
 every_pair = pytest.mark.parametrize(("solver", "schedule", "batch_size"), PAIRS)
 every_named_pair = pytest.mark.parametrize(
@@ -131,6 +136,23 @@ def model_of(solver="gd", **params):
         "random_state": 0,
     }
     return GradientRegressor(solver, **(settings | params))
+
+
+def model_in(state, **params):
+    """`model_of`, "unfitted" or "fitted"."""
+    model = model_of(**params)
+    return model.fit(*make_problem()) if state == "fitted" else model
+
+
+def assert_refused(action, model, error, message):
+    """`action` raises, its message begins so, and the model is what it was."""
+    before, attributes = joblib.hash(vars(model)), dict(vars(model))
+    with pytest.raises(error, match=f"^{re.escape(message)}") as caught:
+        action()
+    assert vars(model).keys() == attributes.keys()
+    assert all(vars(model)[name] is value for name, value in attributes.items())
+    assert joblib.hash(vars(model)) == before
+    return str(caught.value)
 
 
 def parameters(model):
