@@ -9,6 +9,7 @@ import joblib
 import numpy as np
 import pytest
 import sklearn
+from cases import every_solver
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor
@@ -140,7 +141,7 @@ def test_impossible_combinations_are_nan_too():
     assert_array_equal(failed, [False, False, False, True])
 
 
-@pytest.mark.parametrize("solver", SOLVERS)
+@every_solver
 def test_cross_validation(solver):
     model = make_model(solver=solver, max_iter=400)
     folds = KFold(4, shuffle=True, random_state=0)
