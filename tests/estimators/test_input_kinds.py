@@ -14,6 +14,9 @@ from cases import (
 from numpy.testing import assert_allclose, assert_array_equal, assert_array_max_ulp
 from sklearn.base import clone
 
+from sklopt.engine._train import train
+from sklopt.estimators import _base
+
 # Small integers, which every type holds exactly.
 N_SAMPLES, N_FEATURES = 24, 3
 RNG = np.random.default_rng(5)
@@ -114,6 +117,27 @@ def test_odd_data_give_the_same_answer(convert, model):
     assert_same_answer(model, CLEAN, odd)
     for name, array in odd.items():
         assert_array_equal(np.asarray(array, dtype=float), CLEAN[name])
+
+
+@pytest.mark.parametrize("convert", ODD.values(), ids=ODD)
+def test_kernels_see_one_kind_of_array(convert, monkeypatch):
+    """Else each kind would be compiled anew, or read as what it is not."""
+    seen = []
+
+    def spying_train(data, *others):
+        seen.extend(data)
+        return train(data, *others)
+
+    monkeypatch.setattr(_base, "train", spying_train)
+    model = clone(MODELS["gd"])
+    model.fit(**{name: convert(array) for name, array in CLEAN.items()})
+    assert len(seen) == 3
+    for array in seen:
+        assert array.dtype == np.float64
+        assert array.dtype.isnative
+        assert array.flags.c_contiguous
+        assert array.flags.aligned
+        assert not array.flags.writeable
 
 
 @every_model
