@@ -1,6 +1,10 @@
 """The one table of solvers and schedules that drives the tests, and its problem."""
 
+import re
+
+import joblib
 import numpy as np
+import pytest
 import reference
 
 from sklopt import GradientRegressor
@@ -72,6 +76,17 @@ PAIRS = [
     if is_allowed(solver, schedule, None)
 ]
 
+# The same, of what has a name: strings stand for default hyperparameters.
+NAMED_PAIRS = [pair for pair in PAIRS if pair[1] in SCHEDULE_NAMES]
+
+both_methods = pytest.mark.parametrize("method", ["fit", "partial_fit"])
+both_states = pytest.mark.parametrize("state", ["unfitted", "fitted"])
+every_solver = pytest.mark.parametrize("solver", SOLVERS)
+every_pair = pytest.mark.parametrize(("solver", "schedule", "batch_size"), PAIRS)
+every_named_pair = pytest.mark.parametrize(
+    ("solver", "schedule", "batch_size"), NAMED_PAIRS
+)
+
 
 def make_problem(n_samples=45, seed=0):
     """A noisy linear problem, features of unequal scale and away from the origin."""
@@ -79,6 +94,13 @@ def make_problem(n_samples=45, seed=0):
     X = rng.normal(size=(n_samples, 3)) * [1.0, 0.6, 0.4] + [0.5, -0.3, 0.0]
     y = 1.0 + X @ [2.0, -1.0, 3.0] + rng.normal(scale=0.5, size=n_samples)
     return X, y
+
+
+def make_targets():
+    """Targets that train unlike each other: noisy, constant, of another scale."""
+    X, y = make_problem()
+    _, other = make_problem(seed=3)
+    return X, np.column_stack([y, np.zeros_like(y), 10.0 * other])
 
 
 def make_weights(n_samples=45, seed=1):
@@ -106,9 +128,36 @@ def make_model(solver, schedule, batch_size=7, **params):
 
 def model_of(solver="gd", **params):
     """A short training that neither stops early nor warns."""
-    defaults = {"max_iter": 12, "tol": None, "random_state": 0, "batch_size": 7}
-    defaults["learning_rate"] = 0.02
-    return GradientRegressor(solver, **(defaults | params))
+    settings = {
+        "batch_size": 7,
+        "learning_rate": LEARNING_RATE,
+        "max_iter": N_EPOCHS,
+        "tol": None,
+        "random_state": 0,
+    }
+    return GradientRegressor(solver, **(settings | params))
+
+
+def model_in(state, **params):
+    """`model_of`, "unfitted" or "fitted"."""
+    model = model_of(**params)
+    return model.fit(*make_problem()) if state == "fitted" else model
+
+
+def assert_refused(action, model, error, message):
+    """`action` raises, its message begins so, and the model is what it was."""
+    before, attributes = joblib.hash(vars(model)), dict(vars(model))
+    with pytest.raises(error, match=f"^{re.escape(message)}") as caught:
+        action()
+    assert vars(model).keys() == attributes.keys()
+    assert all(vars(model)[name] is value for name, value in attributes.items())
+    assert joblib.hash(vars(model)) == before
+    return str(caught.value)
+
+
+def parameters(model):
+    """φ of a fitted model: the intercept first."""
+    return np.append(model.intercept_, model.coef_)
 
 
 def _name_and_params(description, names):

@@ -310,6 +310,7 @@ def train(
         steps : (updates + 1, d + 1), φ at the start and after each update.
         losses : (epochs,), the mean objective seen, before each update.
         rates : (epochs,), the rate of each epoch's last mini-batch.
+        norms : (epochs,), ‖g‖ of each epoch's last mini-batch; NaN if it has no weight.
     """
     point_of, update = SOLVERS[solver]
     solver_params, schedule_params = solver_params or {}, schedule_params or {}
@@ -320,7 +321,7 @@ def train(
 
     phi = np.zeros(X.shape[1] + 1) if init is None else np.array(init, dtype=float)
     m, v, t = np.zeros_like(phi), np.zeros_like(phi), 0
-    path, steps, losses, rates = [phi], [phi], [], []
+    path, steps, losses, rates, norms = [phi], [phi], [], [], []
     for epoch, order in enumerate(orders):
         loss = 0.0
         for batch in batches(np.asarray(order), batch_size):
@@ -328,9 +329,11 @@ def train(
             point = point_of(phi, m, rate)
             part = X[batch], y[batch], s[batch], alpha
             loss += batch_objective(point, *part) * len(batch) / len(y)
+            norm = math.nan
             if s[batch].sum() == 0:
                 continue  # a batch without weight says nothing
             g = batch_gradient(point, *part, fit_intercept)
+            norm = np.linalg.norm(g)
             if schedule == "line_search":
                 J = objective_along(phi, g, part)
                 rate = line_search(J, learning_rate, **schedule_params)
@@ -341,8 +344,10 @@ def train(
         path.append(phi)
         losses.append(loss)
         rates.append(rate)
-    path, steps, losses, rates = map(np.array, (path, steps, losses, rates))
-    return SimpleNamespace(path=path, steps=steps, losses=losses, rates=rates)
+        norms.append(norm)
+    records = {"path": path, "steps": steps, "losses": losses}
+    records |= {"rates": rates, "norms": norms}
+    return SimpleNamespace(**{name: np.array(r) for name, r in records.items()})
 
 
 def objective_along(phi, g, part):

@@ -1,12 +1,9 @@
 """The same answers as other libraries, where they run the same algorithm."""
 
-from unittest import mock
-
 import numpy as np
 import pytest
 from cases import make_problem, make_weights
 from sklearn.linear_model import SGDRegressor
-from sklearn.neural_network import MLPRegressor
 
 from sklopt import GradientRegressor
 from sklopt.schedules import (
@@ -209,51 +206,3 @@ def test_plateau_equals_torch(torch, name):
     np.testing.assert_allclose(model.history_["learning_rate"], rates, **CLOSE)
     np.testing.assert_allclose(model.path_, path, **CLOSE)
     np.testing.assert_allclose(model.loss_curve_, losses, **CLOSE)
-
-
-# --- MLPRegressor: its column of README's table -------------------------------------
-
-MLP_ROWS = {
-    "sgd": ({"solver": "sgd"}, {"solver": "sgd", "momentum": 0}, 2.0),
-    "momentum": (
-        {"solver": Momentum(0.7)},
-        {"solver": "sgd", "momentum": 0.7, "nesterovs_momentum": False},
-        2.0 * 0.3,
-    ),
-    "adam": ({"solver": Adam(0.8, 0.95)}, {"beta_1": 0.8, "beta_2": 0.95}, 1.0),
-    "l2": (
-        {"solver": "sgd", "penalty": "l2", "alpha": 0.3},
-        {"solver": "sgd", "momentum": 0, "alpha": 0.3 * 8 / 2},
-        2.0,
-    ),
-}
-
-
-def mlp_at_zero(X, y, rate, **params):
-    """An MLPRegressor without hidden layer, its random start replaced by zeros."""
-    mlp = MLPRegressor(
-        hidden_layer_sizes=(),
-        batch_size=8,
-        shuffle=False,
-        learning_rate_init=rate,
-        **({"alpha": 0.0} | params),
-    )
-    with mock.patch.object(MLPRegressor, "_init_coef") as start:
-        start.return_value = np.zeros((X.shape[1], 1)), np.zeros(1)
-        for _ in range(5):
-            mlp.partial_fit(X, y)
-    return np.append(mlp.intercepts_[0], mlp.coefs_[0])
-
-
-@pytest.mark.parametrize(("ours", "theirs", "factor"), MLP_ROWS.values(), ids=MLP_ROWS)
-def test_mlp_regressor_takes_the_same_steps(ours, theirs, factor):
-    X, y = make_problem(40)
-    model = GradientRegressor(
-        **ours, learning_rate=0.02, batch_size=8, shuffle=False, max_iter=5, tol=None
-    ).fit(X, y)
-    expected = mlp_at_zero(X, y, 0.02 * factor, **theirs)
-    # Adam: theirs adds ε before undoing the bias of v, which is worth about 1e-8.
-    rtol = 1e-6 if "beta_1" in theirs else 1e-10
-    np.testing.assert_allclose(
-        np.append(model.intercept_, model.coef_), expected, rtol=rtol
-    )

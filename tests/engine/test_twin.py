@@ -8,10 +8,9 @@ import reference
 from cases import (
     GRID,
     N_EPOCHS,
-    PAIRS,
     SCHEDULES,
-    SOLVERS,
-    is_allowed,
+    every_pair,
+    every_solver,
     make_model,
     make_problem,
     make_weights,
@@ -32,7 +31,7 @@ SINGLE = {"rtol": SINGLE_ERROR, "atol": SINGLE_ERROR}
 
 
 def assert_equals_twin(model, X, y, sample_weight=None, tolerance=DOUBLE):
-    """`fit` and the reference agree on path, losses, rates and outcome."""
+    """`fit` and the reference agree on path, losses, rates, gradients and outcome."""
     twin = train_twin(model, X.astype(float), y.astype(float), sample_weight)
     model.fit(X, y, sample_weight)
     history = model.history_
@@ -41,16 +40,14 @@ def assert_equals_twin(model, X, y, sample_weight=None, tolerance=DOUBLE):
     np.testing.assert_allclose(model.loss_curve_, twin.losses, **tolerance)
     np.testing.assert_allclose(history["learning_rate"], twin.rates, **tolerance)
     np.testing.assert_allclose(history["loss"], twin.losses, **tolerance)
+    np.testing.assert_allclose(history["gradient_norm"], twin.norms, **tolerance)
     np.testing.assert_allclose(model.intercept_, twin.path[-1, 0], **tolerance)
     np.testing.assert_allclose(model.coef_, twin.path[-1, 1:], **tolerance)
     assert model.t_ == len(twin.steps) - 1
     assert model.n_iter_ == len(twin.losses)
-    return twin
-
-
-def final_objective(model, twin, X, y, sample_weight):
     alpha = model.alpha if model.penalty == "l2" else 0.0
-    return reference.objective(twin.path[-1], X, y, sample_weight, alpha)
+    J = reference.objective(twin.path[-1], X, y, sample_weight, alpha)
+    np.testing.assert_allclose(model.loss_, J, **tolerance)
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
@@ -65,17 +62,15 @@ def test_equals_twin(solver, schedule, batch_size, is_weighted, dtype):
 
 
 @pytest.mark.parametrize("is_weighted", [False, True])
-@pytest.mark.parametrize(("solver", "schedule", "batch_size"), PAIRS)
+@every_pair
 def test_equals_twin_with_penalty(solver, schedule, batch_size, is_weighted):
     X, y = make_problem()
     weights = make_weights() if is_weighted else None
     model = make_model(solver, schedule, batch_size, penalty="l2", alpha=0.7)
-    twin = assert_equals_twin(model, X, y, weights)
-    expected = final_objective(model, twin, X, y, weights)
-    np.testing.assert_allclose(model.loss_, expected, **DOUBLE)
+    assert_equals_twin(model, X, y, weights)
 
 
-@pytest.mark.parametrize(("solver", "schedule", "batch_size"), PAIRS)
+@every_pair
 def test_equals_twin_in_given_order(solver, schedule, batch_size):
     # In this order the second mini-batch is the one that weighs nothing.
     X, y = make_problem()
@@ -87,7 +82,7 @@ def test_equals_twin_in_given_order(solver, schedule, batch_size):
 
 
 @pytest.mark.parametrize("batch_size", [None, 1, 7])
-@pytest.mark.parametrize("solver", SOLVERS)
+@every_solver
 def test_equals_twin_without_intercept_from_given_start(solver, batch_size):
     X, y = make_problem()
     init = np.array([0.0, 1.5, -2.0, 0.5])
@@ -98,7 +93,7 @@ def test_equals_twin_without_intercept_from_given_start(solver, batch_size):
 
 
 @pytest.mark.parametrize("is_weighted", [False, True])
-@pytest.mark.parametrize("solver", SOLVERS)
+@every_solver
 def test_equals_twin_at_every_step(solver, is_weighted):
     X, y = make_problem()
     weights = make_weights() if is_weighted else None
@@ -115,7 +110,7 @@ def test_line_search_equals_twin_at_every_step():
 # One row at a time, and pieces that end within shuffles, mini-batches and searches.
 @pytest.mark.parametrize("budget", [1, 100, 1500])
 @pytest.mark.parametrize("shuffle", [False, True])
-@pytest.mark.parametrize(("solver", "schedule", "batch_size"), PAIRS)
+@every_pair
 def test_equals_twin_wherever_the_loop_pauses(
     solver, schedule, batch_size, shuffle, budget, monkeypatch
 ):
@@ -127,7 +122,7 @@ def test_equals_twin_wherever_the_loop_pauses(
 
 
 @pytest.mark.reduced
-@pytest.mark.parametrize("solver", SOLVERS)
+@every_solver
 @pytest.mark.parametrize("schedule", ["constant", "inverse_scaling_per_update"])
 def test_equals_twin_uncompiled(solver, schedule):
     X, y = make_problem()
@@ -149,20 +144,6 @@ def test_every_schedule_of_the_table_acts(schedule):
     rates = make_model("sgd", schedule, None).fit(*make_problem()).history_
     is_constant = rates["learning_rate"].nunique() == 1
     assert is_constant == (schedule == "constant")
-
-
-@pytest.mark.parametrize(
-    ("solver", "batch_size"),
-    [
-        (solver, batch_size)
-        for solver, batch_size in itertools.product(SOLVERS, [None, 1, 7, 32])
-        if not is_allowed(solver, "line_search", batch_size)
-    ],
-)
-def test_line_search_is_refused(solver, batch_size):
-    model = make_model(solver, "line_search", batch_size)
-    with pytest.raises(ValueError, match="line_search"):
-        model.fit(*make_problem())
 
 
 @pytest.mark.parametrize(
@@ -196,61 +177,6 @@ def test_names_take_the_documented_hyperparameters(names):
         **names,
     )
     np.testing.assert_allclose(model.path_, twin.path, **DOUBLE)
-
-
-# --- several targets -------------------------------------------------------------
-
-
-def make_targets():
-    """One target that is noisy, one that is constant, one on another scale."""
-    X, y = make_problem()
-    _, other = make_problem(seed=3)
-    return X, np.column_stack([y, np.zeros_like(y), 10.0 * other])
-
-
-@pytest.mark.parametrize(("solver", "schedule", "batch_size"), PAIRS)
-def test_each_target_equals_its_solo_fit(solver, schedule, batch_size):
-    X, Y = make_targets()
-    weights = make_weights()
-    model = make_model(solver, schedule, batch_size, penalty="l2", alpha=0.1)
-    model.fit(X, Y, weights)
-    history = model.history_.groupby("target")["learning_rate"]
-    for k in range(Y.shape[1]):
-        solo = make_model(solver, schedule, batch_size, penalty="l2", alpha=0.1)
-        solo.fit(X, Y[:, k], weights)
-        rates = history.get_group(k)
-        tolerance = {"rtol": 1e-12, "atol": 1e-14}
-        np.testing.assert_allclose(model.path_[:, k], solo.path_, **tolerance)
-        np.testing.assert_allclose(model.coef_[k], solo.coef_, **tolerance)
-        np.testing.assert_allclose(model.loss_[k], solo.loss_, **tolerance)
-        np.testing.assert_allclose(
-            model.loss_curve_[:, k], solo.loss_curve_, **tolerance
-        )
-        np.testing.assert_allclose(rates, solo.history_["learning_rate"], **tolerance)
-
-
-@pytest.mark.parametrize("solver", SOLVERS)
-def test_target_that_stopped_keeps_its_parameters(solver):
-    # The second target is all noise: its best parameters are near the start.
-    X, Y = make_targets()
-    Y[:, 1] = np.random.default_rng(5).normal(size=len(Y))
-    params = {"tol": 1e-3, "n_iter_no_change": 2, "max_iter": 2000}
-    model = make_model(solver, "constant", 7, **params).fit(X, Y[:, :2])
-    assert model.stop_reason_.tolist() == ["tol", "tol"]
-    assert model.n_iter_[0] != model.n_iter_[1]
-    first = model.n_iter_.argmin()
-    last_epoch = model.n_iter_[first]
-
-    solo = make_model(solver, "constant", 7, **params).fit(X, Y[:, first])
-    assert solo.n_iter_ == last_epoch
-    np.testing.assert_allclose(model.coef_[first], solo.coef_, rtol=1e-12)
-    np.testing.assert_allclose(model.intercept_[first], solo.intercept_, rtol=1e-12)
-
-    after = model.path_[last_epoch:, first]
-    assert len(after) > 1
-    np.testing.assert_array_equal(after, np.broadcast_to(after[0], after.shape))
-    assert np.isfinite(model.loss_curve_[:last_epoch, first]).all()
-    assert np.isnan(model.loss_curve_[last_epoch:, first]).all()
 
 
 # --- the order of an epoch -------------------------------------------------------
