@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from ..kernels._codes import Clock, Penalty, Rule, Schedule, Slot, Status
+from ..kernels._codes import Penalty, Rule, Schedule
 from ..schedules import (
     Constant,
     Cosine,
@@ -15,15 +15,12 @@ from ..schedules import (
     StepDecay,
 )
 from ..solvers import GD, SGD, Adam, Momentum, Nesterov
-from ._types import CANDIDATE, PROGRESS, Plan, State
+from ._types import CANDIDATE, Plan
 
 # A patience that no training outlasts: stopping switched off.
 NEVER = np.iinfo(np.int64).max
 
 AUTO_BATCH_SIZE = 256
-
-_ADAM_FIELDS = ("beta_1", "beta_2", "epsilon")
-_PLATEAU_FIELDS = ("factor", "patience", "threshold", "cooldown", "min_rate")
 
 # Time constants of a running average after which an overshoot is forgotten.
 MEMORIES = 5
@@ -47,22 +44,30 @@ def lower_batch_size(batch_size, solver, n_samples):
 
 def check_line_search(solver, schedule, batch_size, n_samples):
     """Refuse a line search along anything but the gradient of all rows."""
-    is_full_descent = isinstance(solver, GD | SGD) and batch_size == n_samples
-    if isinstance(schedule, LineSearch) and not is_full_descent:
-        raise ValueError(
-            "schedule='line_search' searches along the gradient of the whole training "
-            "set: it goes with solver='gd', or solver='sgd' and batch_size=None, not "
-            f"with solver={solver} on mini-batches of {batch_size}."
-        )
+    if not isinstance(schedule, LineSearch):
+        return
+    if not isinstance(solver, GD | SGD):
+        trouble = f"not with solver={solver}"
+    elif batch_size < n_samples:
+        trouble = f"not with mini-batches of {batch_size} of {n_samples} rows"
+    else:
+        return
+    raise ValueError(
+        "schedule='line_search' searches along the gradient of the whole training "
+        "set: it goes with solver='gd', or solver='sgd' and batch_size=None, "
+        f"{trouble}."
+    )
 
 
-def lower_patience(n_iter_no_change, solver, n_updates):
+def lower_patience(n_iter_no_change, tol, solver, n_updates):
     """Epochs without progress that end a training of `n_updates` an epoch.
 
     A running average overshoots and comes back, so that a climb of a few updates is
     no sign of the end: it gets the time in which all but e⁻⁵ of an overshoot has died
     away, 5/(1−β) updates.
     """
+    if tol is None:
+        return NEVER
     match solver:
         case Momentum(beta=beta) | Nesterov(beta=beta) | Adam(beta_1=beta):
             memory = math.ceil(MEMORIES / (1 - beta) / n_updates)
@@ -80,7 +85,13 @@ def lower_solver(solver):
         case Nesterov(beta=beta):
             return {"rule": Rule.NESTEROV, "beta_1": beta}
         case Adam():
-            return {"rule": Rule.ADAM} | _numbers(solver, *_ADAM_FIELDS)
+            return {
+                "rule": Rule.ADAM,
+                "beta_1": solver.beta_1,
+                "beta_2": solver.beta_2,
+                "epsilon": solver.epsilon,
+            }
+    raise TypeError(f"{solver!r} has no place in the engine")
 
 
 def lower_schedule(schedule, max_iter):
@@ -88,28 +99,37 @@ def lower_schedule(schedule, max_iter):
     match schedule:
         case Constant():
             return {"schedule": Schedule.CONSTANT}
-        case StepDecay(factor=factor, every=every):
-            code = Schedule.STEP_DECAY
-            return {"schedule": code, "factor": factor, "period": every}
-        case ExponentialDecay(factor=factor):
-            return {"schedule": Schedule.EXPONENTIAL, "factor": factor}
-        case InverseScaling(power=power, per=per):
-            code, is_per_update = Schedule.INVERSE_SCALING, per == "update"
-            return {"schedule": code, "power": power, "is_per_update": is_per_update}
-        case Cosine(epochs=epochs):
-            return {"schedule": Schedule.COSINE, "period": epochs or max_iter}
-        case LineSearch(tolerance=tolerance):
-            return {"schedule": Schedule.LINE_SEARCH, "tolerance": tolerance}
+        case StepDecay():
+            return {
+                "schedule": Schedule.STEP_DECAY,
+                "factor": schedule.factor,
+                "period": schedule.every,
+            }
+        case ExponentialDecay():
+            return {"schedule": Schedule.EXPONENTIAL, "factor": schedule.factor}
+        case InverseScaling():
+            return {
+                "schedule": Schedule.INVERSE_SCALING,
+                "power": schedule.power,
+                "is_per_update": schedule.per == "update",
+            }
+        case Cosine():
+            return {"schedule": Schedule.COSINE, "period": schedule.epochs or max_iter}
         case Plateau():
-            fields = {"schedule": Schedule.PLATEAU}
-            fields |= _numbers(schedule, *_PLATEAU_FIELDS)
-            for count in ("patience", "cooldown"):
-                fields[count] = min(fields[count], NEVER)
-            return fields
-
-
-def _numbers(description, *names):
-    return {name: getattr(description, name) for name in names}
+            return {
+                "schedule": Schedule.PLATEAU,
+                "factor": schedule.factor,
+                "plateau_patience": min(schedule.patience, NEVER),
+                "plateau_threshold": schedule.threshold,
+                "plateau_cooldown": min(schedule.cooldown, NEVER),
+                "min_rate": schedule.min_rate,
+            }
+        case LineSearch():
+            return {
+                "schedule": Schedule.LINE_SEARCH,
+                "tolerance": schedule.tolerance,
+            }
+    raise TypeError(f"{schedule!r} has no place in the engine")
 
 
 def lower_penalty(penalty, alpha):
@@ -126,40 +146,39 @@ def lower_candidates(n_candidates, **fields):
     return candidates
 
 
-def lower_plan(candidates, n_samples, *, tol, patience, is_shuffled, **shared):
-    """What the candidates share; full batches keep the order of the rows."""
-    shared |= {
-        "is_shuffled": is_shuffled and shared["batch_size"] < n_samples,
-        "looks_ahead": (candidates["rule"] == Rule.NESTEROV).any(),
-        "is_by_row": _is_by_row(candidates, **shared),
-        "tol": 0.0 if tol is None else tol,
-        "patience": NEVER if tol is None else patience,
-    }
-    # One type a field, or else the loop would be compiled again.
-    kinds = Plan.__annotations__ | {"is_trained": np.asarray}
-    return Plan(**{name: kinds[name](value) for name, value in shared.items()})
-
-
-def _is_by_row(candidates, batch_size, is_trained, **others):
-    is_descent = candidates["rule"] == Rule.DESCENT
-    return batch_size == 1 and is_trained.all() and is_descent.all()
-
-
-def searches_line(candidates):
-    """Whether a candidate's rate comes from a line search."""
-    return bool((candidates["schedule"] == Schedule.LINE_SEARCH).any())
-
-
-def first_state(phi):
-    """State before the first epoch, at the given parameters (K, P)."""
-    n_candidates, n_params = phi.shape
-    progress = np.zeros(n_candidates, dtype=PROGRESS)
-    progress["status"] = Status.RUNNING
-    for name in ("best", "last", "plateau_best", "plateau_rate"):
-        progress[name] = np.inf
-    return State(
-        phi=np.array(phi, dtype=np.float64, order="C"),
-        slots=np.zeros((n_candidates, len(Slot), n_params)),
-        progress=progress,
-        clock=np.zeros(len(Clock), dtype=np.int64),
+def lower_plan(
+    candidates,
+    *,
+    n_samples,
+    n_features,
+    model,
+    input_scale,
+    window,
+    has_head,
+    is_trained,
+    loss,
+    batch_size,
+    shuffle,
+    seed,
+    tol,
+    store,
+):
+    """What the candidates share. One type a field, or the loop is compiled again."""
+    is_descent = (candidates["rule"] == Rule.DESCENT).all()
+    return Plan(
+        model=int(model),
+        input_scale=float(input_scale),
+        window=float(window),
+        has_head=bool(has_head),
+        n_weights=int(n_features),
+        is_trained=np.array(is_trained, dtype=bool),
+        loss=int(loss),
+        batch_size=int(batch_size),
+        is_shuffled=bool(shuffle and batch_size < n_samples),
+        seed=int(seed),
+        looks_ahead=bool((candidates["rule"] == Rule.NESTEROV).any()),
+        searches_line=bool((candidates["schedule"] == Schedule.LINE_SEARCH).any()),
+        is_by_row=bool(batch_size == 1 and is_descent and np.all(is_trained)),
+        tol=0.0 if tol is None else float(tol),
+        store=int(store),
     )

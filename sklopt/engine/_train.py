@@ -5,7 +5,6 @@ import numpy as np
 from ..kernels._codes import Bracket, Clock, Filled, Model, Phase, Ray, Status, Store
 from ..kernels._epoch import add_objective, advance
 from ..kernels._line_search import search_line
-from ._lowering import searches_line
 from ._types import ENTRY, TALLY, History, Record, Scratch
 
 # One call of the compiled loop, in multiply-adds: about 10 ms, so that Ctrl-C is heard.
@@ -68,10 +67,8 @@ def _has_constant(plan):
     return plan.model == Model.LINEAR and plan.is_trained[0]
 
 
-def train(data, plan, candidates, state, max_epochs):
+def train(data, plan, candidates, state, max_epochs, *, is_divergence_fatal):
     """Train every candidate for at most `max_epochs` more epochs.
-
-    The epoch in which one of them diverges is the last.
 
     Parameters
     ----------
@@ -81,6 +78,8 @@ def train(data, plan, candidates, state, max_epochs):
     state : State
         Where to begin; changed in place.
     max_epochs : int
+    is_divergence_fatal : bool
+        Whether the epoch in which one of them diverges is the last of all.
 
     Returns
     -------
@@ -88,16 +87,17 @@ def train(data, plan, candidates, state, max_epochs):
         Of these epochs. Rows of a candidate that has stopped are NaN.
     """
     state.progress["status"] = Status.RUNNING
-    scratch = _scratch(data, plan, candidates, state)
+    scratch = _scratch(data, plan, state)
     records, n_epochs, capacity = [], 0, FIRST_RECORD
     # Overflow is how a divergence shows; the loop looks for it by itself.
     with np.errstate(all="ignore"):
-        while n_epochs < max_epochs and _is_unfinished(state):
+        while n_epochs < max_epochs and _is_unfinished(state, is_divergence_fatal):
             record = _record(data, plan, state, min(capacity, max_epochs - n_epochs))
-            n_free = len(record.entries)
-            while record.filled[Filled.EPOCHS] < n_free and _is_unfinished(state):
+            while record.filled[Filled.EPOCHS] < len(record.entries):
+                if not _is_unfinished(state, is_divergence_fatal):
+                    break
                 advance(data, plan, candidates, state, scratch, record, CALL_BUDGET)
-                if scratch.bracket.size:
+                if plan.searches_line:
                     search_line(data, plan, candidates, state, scratch, CALL_BUDGET)
             records.append(record)
             n_epochs += int(record.filled[Filled.EPOCHS])
@@ -113,20 +113,21 @@ def join_histories(first, second):
     return History(*(np.concatenate(pair) for pair in zip(first, second, strict=True)))
 
 
-def _is_unfinished(state):
+def _is_unfinished(state, is_divergence_fatal):
     """Whether an epoch waits for its end, or another one is to come."""
     if state.clock[Clock.PHASE] != Phase.SHUFFLE:
         return True
     status = state.progress["status"]
-    is_lost = (status == Status.DIVERGED).any()
-    return not is_lost and (status == Status.RUNNING).any()
+    if is_divergence_fatal and (status == Status.DIVERGED).any():
+        return False
+    return (status == Status.RUNNING).any()
 
 
-def _scratch(data, plan, candidates, state):
+def _scratch(data, plan, state):
     n_samples = len(data.X)
     n_candidates, n_params = state.phi.shape
     index_dtype = np.int32 if n_samples <= np.iinfo(np.int32).max else np.int64
-    n_searched = n_candidates if searches_line(candidates) else 0
+    n_searched = n_candidates if plan.searches_line else 0
     return Scratch(
         point=np.empty((n_candidates, n_params)),
         gradient=np.empty((n_candidates, n_params)),

@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..kernels._codes import Clock, Slot, Status
+
 
 def _record_dtype(**fields):
     """Records whose fields are read as attributes, inside and outside of kernels."""
@@ -33,10 +35,11 @@ CANDIDATE = _record_dtype(
     period=np.float64,
     power=np.float64,
     tolerance=np.float64,
-    patience=np.int64,
-    threshold=np.float64,
-    cooldown=np.int64,
+    plateau_patience=np.int64,
+    plateau_threshold=np.float64,
+    plateau_cooldown=np.int64,
     min_rate=np.float64,
+    patience=np.int64,  # epochs without progress that end the training
 )
 
 # How far a candidate has come: what stopping and plateau schedules remember.
@@ -97,9 +100,9 @@ class Plan(NamedTuple):
     n_weights: int  # d: what a penalty sees are φ₁…φ_d
     is_trained: np.ndarray  # (P,)
     looks_ahead: bool  # whether a candidate takes its gradient away from φ
+    searches_line: bool  # whether a candidate's rate comes from a line search
     is_by_row: bool  # whether all train all of φ by descent on single rows
     tol: float
-    patience: int  # epochs without progress that end the training
     store: int
 
 
@@ -110,6 +113,21 @@ class State(NamedTuple):
     slots: np.ndarray  # (K, S, P), running averages of the optimizer
     progress: np.ndarray  # (K,) of PROGRESS
     clock: np.ndarray  # (len(Clock),)
+
+    @classmethod
+    def first(cls, phi):
+        """Before the first epoch, at parameters of shape (K, P)."""
+        n_candidates, n_params = phi.shape
+        progress = np.zeros(n_candidates, dtype=PROGRESS)
+        progress["status"] = Status.RUNNING
+        for name in ("best", "last", "plateau_best", "plateau_rate"):
+            progress[name] = np.inf
+        return cls(
+            phi=np.array(phi, dtype=np.float64, order="C"),
+            slots=np.zeros((n_candidates, len(Slot), n_params)),
+            progress=progress,
+            clock=np.zeros(len(Clock), dtype=np.int64),
+        )
 
 
 class Scratch(NamedTuple):

@@ -29,7 +29,7 @@ from ..engine._train import join_histories, judge_start, objective, train
 from ..kernels._codes import Loss, Status, Store
 from ..schedules import SCHEDULES
 from ..solvers import SOLVERS
-from ._inputs import finite_cast, unchanged_on_error, validated_data
+from ._inputs import finite_cast, naming, unchanged_on_error, validated_data
 from ._training import Training, raise_if_diverged, warn_if_unfinished
 
 _LOSSES = {"squared_error": Loss.SQUARED_ERROR}
@@ -195,9 +195,10 @@ class GradientTrained(MultiOutputMixin, RegressorMixin, BaseEstimator):
             given = phi.shape[1:] if self._training.is_single else phi.shape
         elif self.init is not None:
             origin = "init"
-            phi = check_array(
-                self.init, dtype=np.float64, ensure_2d=False, input_name="init"
-            )
+            with naming("init"):
+                phi = check_array(
+                    self.init, dtype=np.float64, ensure_2d=False, input_name="init"
+                )
             given = phi.shape
         else:
             return np.zeros(shape)
@@ -222,7 +223,14 @@ class GradientTrained(MultiOutputMixin, RegressorMixin, BaseEstimator):
         is_new = training.is_new
         training, candidates, plan = self._lowered(data, training, tol)
         judge_start(data, plan, candidates, training.state, is_new)
-        history = train(data, plan, candidates, training.state, max_epochs)
+        history = train(
+            data,
+            plan,
+            candidates,
+            training.state,
+            max_epochs,
+            is_divergence_fatal=True,
+        )
         loss = objective(data, plan, candidates, training.state.phi)
         raise_if_diverged(type(self).__name__, training, candidates, history, loss)
         history = join_histories(training.history, history)
@@ -244,26 +252,25 @@ class GradientTrained(MultiOutputMixin, RegressorMixin, BaseEstimator):
             rate = auto_rate(
                 training.curvature, solver, schedule, alpha, batch_size, n_samples
             )
+        n_updates = -(-n_samples // batch_size)
         candidates = lower_candidates(
             n_targets,
             target=np.arange(n_targets),
             first_rate=rate,
+            patience=lower_patience(self.n_iter_no_change, tol, solver, n_updates),
             **lower_solver(solver),
             **lower_schedule(schedule, self.max_iter),
             **lower_penalty(self.penalty, self.alpha),
         )
         plan = lower_plan(
             candidates,
-            n_samples,
-            n_weights=data.X.shape[1],
+            n_samples=n_samples,
+            n_features=data.X.shape[1],
             loss=_LOSSES[self.loss],
             batch_size=batch_size,
-            is_shuffled=self.shuffle,
+            shuffle=self.shuffle,
             seed=training.seed,
             tol=tol,
-            patience=lower_patience(
-                self.n_iter_no_change, solver, -(-n_samples // batch_size)
-            ),
             store=_STORES[self.store_path],
             **self._model_fields(data.X.shape[1]),
         )
@@ -288,4 +295,5 @@ class GradientTrained(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
 
 def _describe_targets(n_targets, is_single):
-    return "one dimension" if is_single else f"{n_targets} columns"
+    columns = "column" if n_targets == 1 else "columns"
+    return "one dimension" if is_single else f"{n_targets} {columns}"

@@ -5,7 +5,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..kernels._codes import Model
 from ._base import GradientTrained
-from ._inputs import FLOATS, refuse_foreign
+from ._inputs import FLOATS, naming, refuse_foreign
 
 
 class GradientRegressor(GradientTrained):
@@ -180,7 +180,8 @@ class GradientRegressor(GradientTrained):
         """
         check_is_fitted(self)
         refuse_foreign(X=X)
-        X = validate_data(self, X, dtype=FLOATS, reset=False)
+        with naming("X"):
+            X = validate_data(self, X, dtype=FLOATS, reset=False)
         return X @ self.coef_.T + self.intercept_
 
     def _model_fields(self, n_features):

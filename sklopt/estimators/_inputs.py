@@ -1,5 +1,6 @@
 """From what users pass to what the engine reads, or a clear refusal."""
 
+import re
 from contextlib import contextmanager
 
 import numpy as np
@@ -23,14 +24,15 @@ def validated_data(estimator, X, y, sample_weight, is_first):
     refuse_foreign(X=X, y=y, sample_weight=sample_weight)
     if y is None:
         validate_data(estimator, X, y)  # scikit-learn's words for it
-    X = validate_data(estimator, X, reset=is_first, dtype=FLOATS, order="C")
-    with _naming("y"):
+    with naming("X"):
+        X = validate_data(estimator, X, reset=is_first, dtype=FLOATS, order="C")
+    with naming("y"):
         y = check_array(y, dtype=FLOATS, order="C", ensure_2d=False, input_name="y")
         check_consistent_length(X, y)
         y = finite_cast(y, X.dtype, "y")
     weight = np.empty(0, dtype=X.dtype)
     if sample_weight is not None:
-        with _naming("sample_weight"):
+        with naming("sample_weight"):
             weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
             assert_all_finite(weight, input_name="sample_weight")
         weight = _mean_one(weight).astype(X.dtype, copy=False)
@@ -39,12 +41,12 @@ def validated_data(estimator, X, y, sample_weight, is_first):
 
 
 @contextmanager
-def _naming(name):
+def naming(name):
     """Let errors of the body name the input that they are about."""
     try:
         yield
     except (TypeError, ValueError) as error:
-        if name in str(error):
+        if re.search(rf"\b{name}\b", str(error)):
             raise
         raise type(error)(f"{name}: {error}") from error
 

@@ -7,7 +7,6 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from ..engine._curvature import Curvature
-from ..engine._lowering import first_state
 from ..engine._types import History, State
 from ..kernels._codes import Clock, Rule, Status
 from ..kernels._stopping import HOPELESS_GROWTH, NOISE
@@ -29,7 +28,7 @@ class Training(NamedTuple):
     @classmethod
     def begun(cls, phi, is_single, seed, is_path_kept):
         """Before the first epoch, at φ of shape (K, P)."""
-        return cls(first_state(phi), History.empty(phi, is_path_kept), is_single, seed)
+        return cls(State.first(phi), History.empty(phi, is_path_kept), is_single, seed)
 
     @property
     def is_new(self):

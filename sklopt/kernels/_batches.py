@@ -13,9 +13,6 @@ from ._cache import kernel
 PREFETCH_DISTANCE = 16
 CACHE_LINE = 64
 
-# What visiting a row costs beside its multiply-adds, in units of one of them.
-ROW_OVERHEAD = 16
-
 # SplitMix64 (Steele, Lea and Flood, 2014): a bijection of the 64-bit numbers whose
 # outputs on a counter are random enough for any shuffle. Being a function of the
 # counter, it gives the order of an epoch without those of the epochs before it.
@@ -102,9 +99,3 @@ def row_at(X, y, order, place):
         return place
     prefetch_row(X, y, order[min(place + PREFETCH_DISTANCE, order.size - 1)])
     return order[place]
-
-
-@kernel
-def row_weight(weight, row):
-    """Sample weight of a row, 1 where there are none."""
-    return float(weight[row]) if weight.size else 1.0

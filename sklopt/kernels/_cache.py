@@ -13,6 +13,7 @@ folder, or ``NUMBA_CACHE_DIR``) and mends these three:
 - whatever fails while loading or saving only means to compile again.
 """
 
+import contextlib
 import functools
 import hashlib
 import pickle
@@ -45,7 +46,9 @@ def entry_point(function):
     """Compile a function that Python calls, and keep it on disk."""
     dispatcher = numba.njit(**_OPTIONS)(function)
     if not config.DISABLE_JIT:
-        dispatcher._cache = KernelCache(function)
+        # Sources that can't be read can't be stamped: do without a disk cache.
+        with contextlib.suppress(OSError):
+            dispatcher._cache = KernelCache(function)
     return dispatcher
 
 
@@ -53,7 +56,7 @@ def entry_point(function):
 def package_stamp():
     """Digest of all kernel sources and of the settings that shape the machine code."""
     digest = hashlib.sha256()
-    for source in sorted(Path(__file__).parent.glob("*.py")):
+    for source in sorted(Path(__file__).parent.glob("[!.]*.py")):
         digest.update(source.name.encode() + b"\0" + source.read_bytes() + b"\0")
     settings = (
         config.BOUNDSCHECK,

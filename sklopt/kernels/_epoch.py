@@ -12,21 +12,18 @@ Names: k counts candidates, p parameters (φ₀ first), row places in the epoch'
 
 import math
 
-from ._batches import ROW_OVERHEAD, draw_order, row_at, row_weight
+from . import _costs as cost
+from ._batches import draw_order, row_at
 from ._cache import entry_point, kernel
 from ._codes import Clock, Filled, Phase, Rule, Schedule, Status, Store
-from ._losses import loss_derivative, loss_value
 from ._models import add_row_gradient, linear_predictor, prediction_at
 from ._penalties import add_penalty_gradient, penalty_value
 from ._records import norm, record_point
+from ._rows import row_loss, row_slope, row_weight
 from ._rules import apply_rule, look_ahead
 from ._schedules import rate_at
 from ._single_rows import descend_rows
 from ._stopping import judge_epoch
-
-# Costs in units of one multiply-add with streamed data.
-BATCH_OVERHEAD = 64
-SHUFFLE_COST = 16
 
 
 @entry_point
@@ -53,18 +50,17 @@ def advance(data, plan, candidates, state, scratch, record, budget):
 
 @entry_point
 def add_objective(data, plan, candidates, phi, first, stop, total):
-    """Add the share of rows first…stop in J(φ) to the total of each candidate."""
+    """Add the losses of rows first…stop to each total; the last make it J(φ)."""
     n_rows = data.X.shape[0]
     for row in range(first, stop):
-        weight = row_weight(data.weight, row)
         for k in range(phi.shape[0]):
             z = linear_predictor(plan, data.X, row, phi, k)
             prediction = prediction_at(plan, z, phi, k)
-            target = data.y[row, candidates[k].target]
-            total[k] += weight * loss_value(plan.loss, prediction, target) / n_rows
-    for k in range(phi.shape[0]):
-        penalty = penalty_value(plan, candidates[k], phi, k)
-        total[k] += penalty * (stop - first) / n_rows
+            total[k] += row_loss(data, plan, candidates[k], row, prediction)
+    if stop == n_rows:
+        for k in range(phi.shape[0]):
+            penalty = penalty_value(plan, candidates[k], phi, k)
+            total[k] = total[k] / n_rows + penalty
 
 
 @kernel
@@ -84,20 +80,20 @@ def shuffle(data, plan, clock, order, budget):
         clock[Clock.PHASE] = Phase.WALK
         return 0
     first = clock[Clock.ROW]
-    stop = min(n_rows, first + budget // SHUFFLE_COST + 1)
+    stop = min(n_rows, first + budget // cost.SHUFFLE + 1)
     draw_order(order, plan.seed, clock[Clock.EPOCH], first, stop)
     clock[Clock.ROW] = stop
     if stop == n_rows:
         clock[Clock.PHASE], clock[Clock.ROW] = Phase.WALK, 0
-    return (stop - first) * SHUFFLE_COST
+    return (stop - first) * cost.SHUFFLE
 
 
 @kernel
 def walk(data, plan, candidates, state, scratch, record, budget):
     """Walk the mini-batches as far as the budget reaches; returns the cost."""
     n_rows = data.X.shape[0]
-    row_cost = state.phi.shape[0] * (state.phi.shape[1] + ROW_OVERHEAD)
-    batch_cost = state.phi.size + BATCH_OVERHEAD
+    row_cost = state.phi.shape[0] * (state.phi.shape[1] + cost.ROW)
+    batch_cost = state.phi.size + cost.BATCH
     point = scratch.point if plan.looks_ahead else state.phi
     row = state.clock[Clock.ROW]
     spent = 0
@@ -126,7 +122,7 @@ def walk(data, plan, candidates, state, scratch, record, budget):
         if stop == batch_stop:
             size = batch_stop - batch_start
             close_batch(plan, candidates, state, scratch, point, size)
-            is_step_taken = scratch.batch_weight[0] > 0.0 and not scratch.bracket.size
+            is_step_taken = scratch.batch_weight[0] > 0.0 and not plan.searches_line
             if plan.store == Store.STEP and is_step_taken:
                 record_point(state.phi, record)
             spent += batch_cost
@@ -135,8 +131,7 @@ def walk(data, plan, candidates, state, scratch, record, budget):
     state.clock[Clock.ROW] = row
     if row == n_rows:
         state.clock[Clock.ROW] = 0
-        is_search_due = scratch.bracket.size > 0
-        state.clock[Clock.PHASE] = Phase.PROJECT if is_search_due else Phase.CLOSE
+        state.clock[Clock.PHASE] = Phase.PROJECT if plan.searches_line else Phase.CLOSE
     return spent
 
 
@@ -176,20 +171,18 @@ def add_gradients(data, plan, candidates, progress, scratch, point, first, stop,
     g = Σ s ∇ℓ / |B|, 1/|B| being the `share` of a row. Weights have mean 1 over the
     training set; dividing by |B| and not by the batch's own weight keeps g unbiased.
     """
-    X, y, tally = data.X, data.y, scratch.tally
+    X, tally = data.X, scratch.tally
     for place in range(first, stop):
-        row = row_at(X, y, scratch.order, place)
-        weight = row_weight(data.weight, row)
-        scratch.batch_weight[0] += weight
+        row = row_at(X, data.y, scratch.order, place)
+        scratch.batch_weight[0] += row_weight(data, row)
         for k in range(point.shape[0]):
             if progress[k].status == Status.RUNNING:
                 z = linear_predictor(plan, X, row, point, k)
                 prediction = prediction_at(plan, z, point, k)
-                target = y[row, candidates[k].target]
-                loss = loss_value(plan.loss, prediction, target)
-                slope = loss_derivative(plan.loss, prediction, target)
-                slope *= weight * share
-                tally[k].batch_loss += weight * loss
+                loss = row_loss(data, plan, candidates[k], row, prediction)
+                slope = row_slope(data, plan, candidates[k], row, prediction)
+                slope *= share
+                tally[k].batch_loss += loss
                 add_row_gradient(plan, X, row, z, point, k, slope, scratch.gradient)
 
 
@@ -246,7 +239,7 @@ def close_epoch(data, plan, candidates, state, scratch, record):
             if progress.status == Status.RUNNING:
                 judge_epoch(plan, candidates[k], progress, loss)
                 progress.n_epochs += 1
-    is_line_search_step = plan.store == Store.STEP and scratch.bracket.size > 0
+    is_line_search_step = plan.store == Store.STEP and plan.searches_line
     if plan.store == Store.EPOCH or is_line_search_step:
         record_point(state.phi, record)
     record.filled[Filled.EPOCHS] += 1

@@ -5,21 +5,18 @@ read a row through the linear predictor z only, so that z and its slope along th
 are computed once and every trial costs one multiplication a row.
 """
 
-from ._batches import ROW_OVERHEAD
+from . import _costs as cost
 from ._cache import entry_point, kernel
 from ._codes import Bracket, Clock, Phase, Ray, Schedule, Search, Status
-from ._losses import loss_value
 from ._models import linear_predictor, prediction_at
 from ._penalties import penalty_value
+from ._rows import row_loss
 from ._rules import descent
 
 A, B, C, D = range(4)
 
 # Halving toward a ends here, as a share of the first d: φ is as low as the ray goes.
 NEGLIGIBLE_STEP = 1e-16
-
-# Cost of a trial of one row, in units of one multiply-add with streamed data.
-TRIAL_COST = 8
 
 
 @entry_point
@@ -104,7 +101,7 @@ def move(phi, gradient, k, step, point):
 
 
 @kernel
-def add_trial_losses(data, plan, target, state, scratch, k, first, stop):
+def add_trial_losses(data, plan, candidate, state, scratch, k, first, stop):
     """Add the losses of rows first…stop at the four steps of the bracket of k."""
     ray, bracket = scratch.ray[k], scratch.bracket[k]
     for place in range(bracket.shape[1]):
@@ -114,8 +111,7 @@ def add_trial_losses(data, plan, target, state, scratch, k, first, stop):
         for row in range(first, stop):
             z = ray[Ray.Z, row] - step * ray[Ray.SLOPE, row]
             prediction = prediction_at(plan, z, scratch.point, k)
-            loss = loss_value(plan.loss, prediction, data.y[row, target])
-            total += data.weight[row] * loss if data.weight.size else loss
+            total += row_loss(data, plan, candidate, row, prediction)
         bracket[Bracket.OBJECTIVE, place] += total
 
 
@@ -154,7 +150,7 @@ def continue_search(candidate, tally, bracket, objective):
 def project_rows(data, plan, state, scratch, budget):
     """Prepare the trial steps of a line search; returns the cost."""
     n_rows, first = data.X.shape[0], state.clock[Clock.ROW]
-    row_cost = 2 * state.phi.size + ROW_OVERHEAD
+    row_cost = 2 * state.phi.size + cost.ROW
     stop = min(n_rows, first + budget // row_cost + 1)
     project(
         plan,
@@ -176,15 +172,14 @@ def project_rows(data, plan, state, scratch, budget):
 def search_rows(data, plan, candidates, state, scratch, budget):
     """Evaluate the open brackets; decide after a whole sweep; returns the cost."""
     n_rows, first = data.X.shape[0], state.clock[Clock.ROW]
-    row_cost = TRIAL_COST * scratch.bracket.size
+    row_cost = cost.TRIAL * scratch.bracket.size
     stop = min(n_rows, first + budget // row_cost + 1)
     state.clock[Clock.ROW] = stop % n_rows
     is_any_open = False
     for k in range(candidates.size):
         if scratch.tally[k].search == Search.DONE:
             continue
-        target = candidates[k].target
-        add_trial_losses(data, plan, target, state, scratch, k, first, stop)
+        add_trial_losses(data, plan, candidates[k], state, scratch, k, first, stop)
         if stop == n_rows:
             decide_search(plan, candidates[k], state, scratch, k, n_rows)
         if scratch.tally[k].search != Search.DONE:

@@ -1,8 +1,8 @@
 """Update rules: from a gradient g to a step, one small function a solver.
 
 φ is `phi`, m and v are in `slots`, α is `rate`, γ is `gamma`, and t counts the updates
-since m = v = 0. The average m is the (1 − β) average of the
-course, so α means the same step length in every rule.
+since m = v = 0. The average m is the (1 − β) average of the course, so that a steady
+gradient moves φ by α·g an update under descent, momentum and nesterov alike.
 """
 
 import math

@@ -6,13 +6,13 @@ written once a step. The general way over `Scratch.gradient` takes twice as long
 
 import math
 
-from ._batches import row_at, row_weight
+from ._batches import row_at
 from ._cache import kernel
 from ._codes import Status, Store
-from ._losses import loss_derivative, loss_value
 from ._models import add_row_gradient, linear_predictor, prediction_at
 from ._penalties import descend_penalty, penalty_value
 from ._records import record_point
+from ._rows import row_loss, row_slope, row_weight
 from ._schedules import rate_at
 
 
@@ -22,7 +22,7 @@ def descend_rows(data, plan, candidates, state, scratch, record, first, stop):
     tally = scratch.tally
     for place in range(first, stop):
         row = row_at(data.X, data.y, scratch.order, place)
-        weight = row_weight(data.weight, row)
+        weight = row_weight(data, row)
         for k in range(candidates.size):
             if state.progress[k].status == Status.RUNNING:
                 descend_row(data, plan, candidates[k], state, tally[k], k, row, weight)
@@ -36,8 +36,7 @@ def descend_row(data, plan, candidate, state, tally, k, row, weight):
     X, phi, progress = data.X, state.phi, state.progress[k]
     z = linear_predictor(plan, X, row, phi, k)
     prediction = prediction_at(plan, z, phi, k)
-    target = data.y[row, candidate.target]
-    loss = weight * loss_value(plan.loss, prediction, target)
+    loss = row_loss(data, plan, candidate, row, prediction)
     objective = loss + penalty_value(plan, candidate, phi, k)
     tally.epoch_loss += objective
     if not math.isfinite(objective):
@@ -45,7 +44,7 @@ def descend_row(data, plan, candidate, state, tally, k, row, weight):
     elif weight > 0.0:
         if candidate.is_per_update:
             tally.rate = rate_at(candidate, progress.n_updates, progress.plateau_rate)
-        slope = weight * loss_derivative(plan.loss, prediction, target)
+        slope = row_slope(data, plan, candidate, row, prediction)
         descend_penalty(plan, candidate, phi, k, tally.rate)
         add_row_gradient(plan, X, row, z, phi, k, -tally.rate * slope, phi)
         progress.n_updates += 1

@@ -50,7 +50,7 @@ def lower_rate_on_plateau(candidate, progress, loss):
     The rule of torch's ReduceLROnPlateau with a relative threshold. Returns whether
     the rate was lowered.
     """
-    if is_better(loss, progress.plateau_best, candidate.threshold, 0.0):
+    if is_better(loss, progress.plateau_best, candidate.plateau_threshold, 0.0):
         progress.plateau_best = loss
         progress.plateau_stale = 0
     else:
@@ -60,10 +60,10 @@ def lower_rate_on_plateau(candidate, progress, loss):
         progress.plateau_stale = 0
     floor = max(candidate.min_rate, NEGLIGIBLE_RATE * candidate.first_rate)
     rate = min(candidate.first_rate, progress.plateau_rate)
-    if progress.plateau_stale <= candidate.patience or rate <= floor:
+    if progress.plateau_stale <= candidate.plateau_patience or rate <= floor:
         return False
     progress.plateau_rate = max(candidate.factor * rate, floor)
-    progress.plateau_wait = candidate.cooldown
+    progress.plateau_wait = candidate.plateau_cooldown
     progress.plateau_stale = 0
     return True
 
@@ -89,7 +89,7 @@ def judge_epoch(plan, candidate, progress, loss):
     is_plateau = candidate.schedule == Schedule.PLATEAU
     if is_plateau and lower_rate_on_plateau(candidate, progress, loss):
         progress.stale = 0  # a lower rate is a new chance
-    is_rising = progress.rising >= plan.patience and loss > progress.reference
+    is_rising = progress.rising >= candidate.patience and loss > progress.reference
     is_far_above = loss > NOISE * progress.reference
-    if progress.stale >= plan.patience and not (is_rising or is_far_above):
+    if progress.stale >= candidate.patience and not (is_rising or is_far_above):
         progress.status = Status.CONVERGED

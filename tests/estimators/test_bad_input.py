@@ -62,19 +62,23 @@ BAD_DATA = {
         ValueError,
         "Input X contains NaN",
     ),
-    "X: None": ({"X": None}, ValueError, "Expected 2D array, got scalar array"),
-    "X: complex": ({"X": X + 1j}, ValueError, IS_COMPLEX),
-    "X: words": ({"X": WORDS}, ValueError, IS_WORD),
-    "X: objects": ({"X": WORDS.astype(object)}, ValueError, IS_OBJECT),
-    "X: 1-D": ({"X": X[:, 0]}, ValueError, "Expected 2D array, got 1D array"),
-    "X: 3-D": ({"X": X[:, :, None]}, ValueError, IS_3D),
-    "X: no rows": ({"X": X[:0], "y": Y[:0]}, ValueError, f"{HAS_NO_ROWS} (shape=(0, 3"),
-    "X: no columns": ({"X": X[:, :0]}, ValueError, HAS_NO_COLUMNS),
+    "X: None": ({"X": None}, ValueError, "X: Expected 2D array, got scalar array"),
+    "X: complex": ({"X": X + 1j}, ValueError, f"X: {IS_COMPLEX}"),
+    "X: words": ({"X": WORDS}, ValueError, f"X: {IS_WORD}"),
+    "X: objects": ({"X": WORDS.astype(object)}, ValueError, f"X: {IS_OBJECT}"),
+    "X: 1-D": ({"X": X[:, 0]}, ValueError, "X: Expected 2D array, got 1D array"),
+    "X: 3-D": ({"X": X[:, :, None]}, ValueError, f"X: {IS_3D}"),
+    "X: no rows": (
+        {"X": X[:0], "y": Y[:0]},
+        ValueError,
+        f"X: {HAS_NO_ROWS} (shape=(0, 3",
+    ),
+    "X: no columns": ({"X": X[:, :0]}, ValueError, f"X: {HAS_NO_COLUMNS}"),
     "X: short": ({"X": X[:-1]}, ValueError, INCONSISTENT + "[44, 45]"),
     "X: ragged": (
         {"X": [[1, 2, 3], [1, 2]] * 12},
         ValueError,
-        "setting an array element with a sequence",
+        "X: setting an array element with a sequence",
     ),
     "X: sparse": ({"X": scipy.sparse.csr_array(X)}, TypeError, IS_SPARSE.format("X")),
     "X: sparse matrix": (
@@ -94,12 +98,16 @@ BAD_DATA = {
     "y: complex": ({"y": Y + 1j}, ValueError, f"y: {IS_COMPLEX}"),
     "y: words": ({"y": WORDS[:, 0]}, ValueError, f"y: {IS_WORD}"),
     "y: objects": ({"y": WORDS[:, 0].astype(object)}, ValueError, f"y: {IS_OBJECT}"),
-    "y: empty": ({"y": Y[:0]}, ValueError, f"{HAS_NO_ROWS} (shape=(0,))"),
+    "y: empty": ({"y": Y[:0]}, ValueError, f"y: {HAS_NO_ROWS} (shape=(0,))"),
     "y: short": ({"y": Y[:-1]}, ValueError, INCONSISTENT + "[45, 44]"),
     "y: long": ({"y": np.r_[Y, Y]}, ValueError, INCONSISTENT + "[45, 90]"),
-    "y: 3-D": ({"y": np.zeros((N_SAMPLES, 1, 1))}, ValueError, IS_3D),
-    "y: no columns": ({"y": np.zeros((N_SAMPLES, 0))}, ValueError, HAS_NO_COLUMNS),
-    "y: number": ({"y": 1.0}, TypeError, "Input should have at least 1 dimension"),
+    "y: 3-D": ({"y": np.zeros((N_SAMPLES, 1, 1))}, ValueError, f"y: {IS_3D}"),
+    "y: no columns": (
+        {"y": np.zeros((N_SAMPLES, 0))},
+        ValueError,
+        f"y: {HAS_NO_COLUMNS}",
+    ),
+    "y: number": ({"y": 1.0}, TypeError, "y: Input should have at least 1 dimension"),
     "y: sparse": (
         {"y": scipy.sparse.csr_array(Y[:, None])},
         TypeError,
@@ -179,7 +187,7 @@ def test_features_cannot_change():
     named = pd.DataFrame(X, columns=["a", "b", "c"])
     model = model_of().partial_fit(named, Y)
     swapped = named[["c", "b", "a"]]
-    message = "The feature names should match those that were passed during fit"
+    message = "X: The feature names should match those that were passed during fit"
     assert_refused(lambda: model.partial_fit(swapped, Y), model, ValueError, message)
 
 
@@ -188,7 +196,7 @@ def test_features_cannot_change():
 def test_interrupted_training_changes_nothing(error, method, monkeypatch):
     """Even when state had been trained for a while."""
 
-    def interrupted(data, plan, candidates, state, max_epochs):
+    def interrupted(data, plan, candidates, state, max_epochs, **options):
         state.phi[:] = 1e6
         state.slots[:] = 1e6
         state.progress["n_epochs"] += 7

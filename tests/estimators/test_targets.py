@@ -113,8 +113,8 @@ def test_one_column_keeps_its_axis(solver):
 @pytest.mark.parametrize(
     ("first", "second", "message"),
     [
-        (Y[:, 0], Y[:, :1], "y of one dimension, but got y of 1 columns"),
-        (Y[:, :1], Y[:, 0], "y of 1 columns, but got y of one dimension"),
+        (Y[:, 0], Y[:, :1], "y of one dimension, but got y of 1 column"),
+        (Y[:, :1], Y[:, 0], "y of 1 column, but got y of one dimension"),
         (Y[:, 0], Y[:, :2], "y of one dimension, but got y of 2 columns"),
         (Y[:, :2], Y, "y of 2 columns, but got y of 3 columns"),
     ],

@@ -1,0 +1,24 @@
+"""What one row has to say: its weight, its loss and its pull on the prediction."""
+
+from ._cache import kernel
+from ._losses import loss_derivative, loss_value
+
+
+@kernel
+def row_weight(data, row):
+    """Sample weight of a row, 1 where there are none."""
+    return float(data.weight[row]) if data.weight.size else 1.0
+
+
+@kernel
+def row_loss(data, plan, candidate, row, prediction):
+    """s · ℓ(f, y)."""
+    loss = loss_value(plan.loss, prediction, data.y[row, candidate.target])
+    return row_weight(data, row) * loss
+
+
+@kernel
+def row_slope(data, plan, candidate, row, prediction):
+    """s · ∂ℓ/∂f."""
+    slope = loss_derivative(plan.loss, prediction, data.y[row, candidate.target])
+    return row_weight(data, row) * slope
