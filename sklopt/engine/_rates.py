@@ -18,11 +18,11 @@ expected one (Gower et al., 2019, proposition 3.8),
     𝓛 = n(b−1)/(b(n−1)) · L + (n−b)/(b(n−1)) · max L_i,   L_i = ℓ'' ‖zᵢ‖²,
 
 which guarantees α = 1/(2𝓛). An epoch's last mini-batch may be smaller than the others:
-𝓛 is then the mean over the updates of an epoch, which is that of their mixture. Their
-theorem 3.1 lowers the rate further for the sake of the noise that remains. Here that
-noise may cost no more than `NOISE_SHARE` of the lowest loss J*: to first order
-α·tr(H)·(n−b)/(2b(n−1)) · J*. Both hold for the (1−β) averages of
-momentum and nesterov as for sgd.
+its size is the b that counts for 𝓛, since it ends every epoch with a step as long and
+as noisy as its few rows make it. Their theorem 3.1 lowers the rate further for the sake
+of the noise that remains. Here that noise may cost no more than `NOISE_SHARE` of the
+lowest loss J*: to first order α·tr(H)·(n−b)/(2b(n−1)) · J*. Both hold for the (1−β)
+averages of momentum and nesterov as for sgd.
 
 Adam's step in a coordinate is about α whatever the curvature. It is chosen so that
 one update moves the predictions by no more than `ADAM_SHARE` of the targets' scale:
@@ -83,7 +83,8 @@ def auto_rate(curvature, solver, schedule, alpha, batch_size, n_samples):
     if isinstance(solver, Adam):
         return _inverse(curvature.reach * curvature.steepness, ADAM_SHARE)
     if batch_size < n_samples:
-        stable = _stable_rate(curvature, alpha, batch_size, n_samples)
+        smallest = n_samples % batch_size or batch_size
+        stable = _stable_rate(curvature, alpha, smallest, n_samples)
         return np.minimum(stable, _quiet_rate(curvature, batch_size, n_samples))
     smoothness = LOSS_CURVATURE * curvature.largest + alpha
     if isinstance(schedule, LineSearch):
@@ -104,16 +105,9 @@ def _half_stability_limit(solver):
 
 def _stable_rate(curvature, alpha, b, n):
     """1/(2𝓛) of b of n rows."""
-    n_updates, size_of_last = -(-n // b), n % b or b
-    expected = (n_updates - 1) * _expected_curvature(curvature, b, n)
-    expected += _expected_curvature(curvature, size_of_last, n)
-    return _inverse(LOSS_CURVATURE * expected / n_updates + alpha, 0.5)
-
-
-def _expected_curvature(curvature, b, n):
-    """𝓛/ℓ'' of b of n rows."""
-    whole = n * (b - 1) / (b * (n - 1)) * curvature.largest
-    return whole + (n - b) / (b * (n - 1)) * curvature.worst_row
+    expected = n * (b - 1) / (b * (n - 1)) * curvature.largest
+    expected += (n - b) / (b * (n - 1)) * curvature.worst_row
+    return _inverse(LOSS_CURVATURE * expected + alpha, 0.5)
 
 
 def _quiet_rate(curvature, b, n):

@@ -104,10 +104,11 @@ class GradientRegressor(GradientTrained):
     is half of what is stable: 1/L for gd and sgd, (1+β)/((1−β)L) for momentum and
     (1+β)/(3(1−β)L) for nesterov. On mini-batches it is 1/(2𝓛), 𝓛 the expected
     smoothness of Gower et al. [2]_, or less where the gradient's noise would cost more
-    than 0.2 % of the lowest loss. For adam it is 0.05·rms(y)/Σⱼ rms(zⱼ) with
-    z = (1, x), so that a step of length α in every parameter moves the predictions by
-    at most a twentieth of the targets' size. For ``"line_search"``, whose rate is the
-    longest step considered, it is 4/L.
+    than 0.2 % of the lowest loss; a last mini-batch of very few rows, as 257 samples
+    leave one to batches of 256, asks for a low rate then. For adam it is 0.05·rms(y)/Σⱼ
+    rms(zⱼ) with z = (1, x), so that a step of length α in every parameter moves the
+    predictions by at most a twentieth of the targets' size. For ``"line_search"``,
+    whose rate is the longest step considered, it is 4/L.
 
     A diverging fit raises a ValueError and leaves the estimator as it was.
 
