@@ -1,10 +1,16 @@
 """Ctrl-C is heard in the middle of a long training, and leaves nothing behind."""
 
+import random
 import signal
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+
+from sklopt import GradientRegressor
+from sklopt.engine import _train
+from sklopt.kernels import _codes
 
 # Says when training is about to begin, and reports what the interrupt left.
 PROGRAM = """
@@ -89,3 +95,71 @@ def test_interrupt_ends_a_script():
     assert output == ""
     assert errors.endswith("KeyboardInterrupt\n")
     assert child.returncode == -signal.SIGINT
+
+
+class Heard(BaseException):
+    """What the alarm of these tests raises."""
+
+
+@pytest.mark.parametrize(
+    "params",
+    [{"schedule": "line_search"}, {"solver": "sgd", "batch_size": 1}, {}],
+    ids=["line search", "single rows", "full batch"],
+)
+def test_no_signal_is_forgotten(params):
+    X = np.random.default_rng(0).standard_normal((50, 2))
+    GradientRegressor(max_iter=2, tol=None, **params).fit(X, X[:, 0])  # compiled
+    model = GradientRegressor(max_iter=10**9, tol=None, **params)
+    n_signals = 0
+
+    def hear(signal_number, frame):
+        nonlocal n_signals
+        n_signals += 1
+        raise Heard
+
+    before = signal.signal(signal.SIGALRM, hear)
+    delays = random.Random(0)
+    try:
+        for heard in range(60):
+            # A signal that is forgotten is followed by another one, and counted.
+            signal.setitimer(signal.ITIMER_REAL, delays.uniform(1e-4, 3e-3), 0.5)
+            with pytest.raises(Heard):
+                model.fit(X, X[:, 0])
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            assert n_signals == heard + 1
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def test_looking_at_a_code_runs_no_python():
+    """A signal would be heard in it, and forgotten by NumPy."""
+    status = np.zeros(3, dtype=np.int64)
+    calls = []
+    sys.setprofile(lambda frame, event, _: calls.append((event, frame.f_code.co_name)))
+    try:
+        found = status == _codes.Status.RUNNING
+        status[:] = _codes.Status.CONVERGED
+        clock = status[_codes.Clock.PHASE]
+    finally:
+        sys.setprofile(None)
+    assert found.all()
+    assert clock == _codes.Status.CONVERGED
+    assert [name for event, name in calls if event == "call"] == []
+
+
+def test_a_call_of_the_loop_is_short(monkeypatch):
+    """One call does no more than its budget of multiply-adds, and a row."""
+    budgets = []
+    advance = _train.advance
+
+    def counted(data, plan, candidates, state, scratch, record, budget):
+        budgets.append(budget)
+        return advance(data, plan, candidates, state, scratch, record, budget)
+
+    monkeypatch.setattr(_train, "advance", counted)
+    n_samples, n_features, n_epochs = 200_000, 50, 3
+    X = np.ones((n_samples, n_features))
+    GradientRegressor("sgd", max_iter=n_epochs, tol=None).fit(X, X[:, 0])
+    assert max(budgets) <= 8_000_000
+    assert len(budgets) >= n_epochs * n_samples * n_features // 8_000_000

@@ -74,11 +74,48 @@ def steepness(data):
 
 def _inverse_rms(values, weight):
     values = values.astype(np.float64)
+    if weight.size:
+        values, weight = values[weight > 0], weight[weight > 0]
     largest = np.abs(values).max()
     if largest == 0:
         return 0.0
     weights = weight if weight.size else None
     return 1 / (largest * np.sqrt(np.average((values / largest) ** 2, weights=weights)))
+
+
+def untapped_gain(data, phi, fit_intercept, alpha):
+    """By how much one coefficient alone, with the intercept, could lower J; (K,).
+
+    Of the linear model with squared error, at φ of shape (K, P), the largest of
+    (∂J/∂φⱼ)² / 2(∂²J/∂φⱼ²). It shows a loss that stands still only because features are
+    of very different scales, or far from 0.
+    """
+    n_samples, n_features = data.X.shape
+    sums = np.zeros((3, len(phi), n_features))  # of x, x² and x·r, each times s
+    pull = np.zeros(len(phi))
+    origin = data.X[0].astype(np.float64) * fit_intercept
+    n_rows = max(1, NUMBERS_AT_ONCE // (n_features + 1))
+    for first in range(0, n_samples, n_rows):
+        rows = slice(first, first + n_rows)
+        X, y = data.X[rows].astype(np.float64), data.y[rows]
+        residual = y - (X @ phi[:, 1:].T + phi[:, 0])
+        weight = data.weight[rows] if data.weight.size else np.ones(len(X))
+        X -= origin
+        X[weight == 0], residual[weight == 0] = 0.0, 0.0  # 0 times what overflows
+        sums[0] += weight @ X
+        sums[1] += weight @ (X * X)
+        sums[2] += (weight[:, np.newaxis] * residual).T @ X
+        pull += weight @ residual
+    mean, square, product = sums / n_samples
+    if fit_intercept:
+        square = square - mean**2
+        product = product - mean * (pull / n_samples)[:, np.newaxis]
+    slope = 2 * product - alpha * phi[:, 1:]
+    bend = 2 * square + alpha
+    # What rounding leaves of the variance of a constant column is no variance.
+    has_bend = bend > 1e-12 * (2 * sums[1] / n_samples + alpha)
+    gain = np.divide(slope**2, 2 * bend, out=np.zeros_like(slope), where=has_bend)
+    return gain.max(axis=1, initial=0.0)
 
 
 def _blocks(data, fit_intercept):

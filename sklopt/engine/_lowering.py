@@ -38,8 +38,19 @@ def lower_batch_size(batch_size, solver, n_samples):
     if batch_size is None or isinstance(solver, GD):
         return n_samples
     if batch_size == "auto":
-        batch_size = AUTO_BATCH_SIZE
+        return _auto_batch_size(n_samples)
     return min(batch_size, n_samples)
+
+
+def _auto_batch_size(n_samples):
+    """At most 256 rows, fewer where the last mini-batch were less than half as large.
+
+    Its step is as noisy as its rows are few, and it is the last of every epoch.
+    """
+    if n_samples <= AUTO_BATCH_SIZE:
+        return n_samples
+    sizes = range(AUTO_BATCH_SIZE, 0, -1)
+    return next(b for b in sizes if n_samples % b == 0 or 2 * (n_samples % b) >= b)
 
 
 def check_line_search(solver, schedule, batch_size, n_samples):

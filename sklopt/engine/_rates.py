@@ -17,16 +17,16 @@ expected one (Gower et al., 2019, proposition 3.8),
 
     𝓛 = n(b−1)/(b(n−1)) · L + (n−b)/(b(n−1)) · max L_i,   L_i = ℓ'' ‖zᵢ‖²,
 
-which guarantees α = 1/(2𝓛). An epoch's last mini-batch may be smaller than the others:
-its size is the b that counts for 𝓛, since it ends every epoch with a step as long and
-as noisy as its few rows make it. Their theorem 3.1 lowers the rate further for the sake
-of the noise that remains. Here that noise may cost no more than `NOISE_SHARE` of the
+which guarantees α = 1/(2𝓛). Their theorem 3.1 lowers the rate further for the sake of
+the noise that remains. Here that noise may cost no more than `NOISE_SHARE` of the
 lowest loss J*: to first order α·tr(H)·(n−b)/(2b(n−1)) · J*. Both hold for the (1−β)
-averages of momentum and nesterov as for sgd.
+averages of momentum and nesterov as for sgd. An epoch's last mini-batch may be smaller
+than the others: its size is the b that counts, since it ends every epoch with a step as
+long and as noisy as its few rows make it.
 
 Adam's step in a coordinate is about α whatever the curvature. It is chosen so that
-one update moves the predictions by no more than `ADAM_SHARE` of the targets' scale:
-α·Σⱼ rms(zⱼ) = share · rms(y).
+one update moves the linear predictor by no more than `ADAM_SHARE` of its scale S, which
+is the targets' rms or, for a wave, `WAVE_LENGTH`: α·Σⱼ rms(zⱼ) = share · S.
 
 References
 ----------
@@ -35,12 +35,17 @@ Gower, R. M. et al. (2019). SGD: general analysis and improved rates. ICML.
 
 import numpy as np
 
+from ..kernels._codes import Model
 from ..schedules import LineSearch
 from ..solvers import GD, SGD, Adam, Momentum, Nesterov
 from ._curvature import Curvature, mean_squares, steepness, top_eigenvalue, worst_row
+from ._objective import gabor, gabor_curvature, gabor_derivative
 
-# The curvature ℓ'' of the squared error (f − y)², the only loss so far.
-LOSS_CURVATURE = 2.0
+# The curvature of the squared error (f − y)² in f, the only loss so far.
+SQUARED_ERROR_CURVATURE = 2.0
+
+# What is to the z of a wave as the targets' size is to linear predictions, in radians.
+WAVE_LENGTH = 4.0
 
 NOISE_SHARE = 0.002
 ADAM_SHARE = 0.05
@@ -51,12 +56,17 @@ SEARCHED_LENGTH = 4.0
 # The rate where there is nothing to learn from: no curvature, or no variation in y.
 FREE_RATE = 1.0
 
+# A rate that is finite, whatever the curvature.
+LARGEST_RATE = 1e300
 
-def measure_curvature(data, solver, batch_size, fit_intercept):
+
+def measure_curvature(data, solver, batch_size, model, fit_intercept):
     """Those numbers of a training set that `auto_rate` uses."""
     if isinstance(solver, Adam):
         reach = np.sqrt(mean_squares(data, fit_intercept)).sum()
-        return Curvature(reach=reach, steepness=steepness(data))
+        is_linear = model == Model.LINEAR
+        steep = steepness(data) if is_linear else np.array(1 / WAVE_LENGTH)
+        return Curvature(reach=reach, steepness=steep)
     largest = top_eigenvalue(data, fit_intercept)
     if batch_size == len(data.X):
         return Curvature(largest)
@@ -64,13 +74,33 @@ def measure_curvature(data, solver, batch_size, fit_intercept):
     return Curvature(largest, worst_row(data, fit_intercept), trace)
 
 
-def auto_rate(curvature, solver, schedule, alpha, batch_size, n_samples):
+def loss_curvature(data, model, window, has_head):
+    """A bound of ℓ'' in the linear predictor z, over all that a model can predict.
+
+    2 for the linear model. For a wave of amplitude 1 it is 2(f'² + (f − y) f''), of
+    which the largest values are taken; a head adds at most 2(f² + 1).
+    """
+    if model == Model.LINEAR:
+        return SQUARED_ERROR_CURVATURE
+    z = np.linspace(-np.pi, np.pi, 1001)  # beyond it, the wave has died down
+    f, slope, bend = (
+        np.abs(wave(z, window)).max()
+        for wave in (gabor, gabor_derivative, gabor_curvature)
+    )
+    furthest = np.abs(data.y).max() + f
+    bound = slope**2 + furthest * bend + (f**2 + 1 if has_head else 0)
+    return SQUARED_ERROR_CURVATURE * bound
+
+
+def auto_rate(curvature, solver, schedule, ell, alpha, batch_size, n_samples):
     """Rate of each target for ``learning_rate="auto"``.
 
     Parameters
     ----------
     curvature : Curvature
     solver, schedule : descriptions
+    ell : float
+        Curvature ℓ'' of the loss in the linear predictor.
     alpha : float
         What the penalty adds to every eigenvalue.
     batch_size : int
@@ -84,9 +114,9 @@ def auto_rate(curvature, solver, schedule, alpha, batch_size, n_samples):
         return _inverse(curvature.reach * curvature.steepness, ADAM_SHARE)
     if batch_size < n_samples:
         smallest = n_samples % batch_size or batch_size
-        stable = _stable_rate(curvature, alpha, smallest, n_samples)
-        return np.minimum(stable, _quiet_rate(curvature, batch_size, n_samples))
-    smoothness = LOSS_CURVATURE * curvature.largest + alpha
+        stable = _stable_rate(curvature, ell, alpha, smallest, n_samples)
+        return np.minimum(stable, _quiet_rate(curvature, ell, smallest, n_samples))
+    smoothness = ell * curvature.largest + alpha
     if isinstance(schedule, LineSearch):
         return _inverse(smoothness, SEARCHED_LENGTH)
     return _inverse(smoothness, _half_stability_limit(solver))
@@ -103,16 +133,16 @@ def _half_stability_limit(solver):
             return 1.0
 
 
-def _stable_rate(curvature, alpha, b, n):
+def _stable_rate(curvature, ell, alpha, b, n):
     """1/(2𝓛) of b of n rows."""
     expected = n * (b - 1) / (b * (n - 1)) * curvature.largest
     expected += (n - b) / (b * (n - 1)) * curvature.worst_row
-    return _inverse(LOSS_CURVATURE * expected + alpha, 0.5)
+    return _inverse(ell * expected + alpha, 0.5)
 
 
-def _quiet_rate(curvature, b, n):
+def _quiet_rate(curvature, ell, b, n):
     """The rate at which noise costs NOISE_SHARE of the lowest loss."""
-    noise = LOSS_CURVATURE * curvature.trace * (n - b) / (2 * b * (n - 1))
+    noise = ell * curvature.trace * (n - b) / (2 * b * (n - 1))
     return _inverse(noise, NOISE_SHARE)
 
 
@@ -120,4 +150,6 @@ def _inverse(curvature, share):
     """share / curvature, or a rate that can do no harm where there is none."""
     curvature = np.asarray(curvature, dtype=np.float64)
     rate = np.full(curvature.shape, FREE_RATE)
-    return np.divide(share, curvature, out=rate, where=curvature > 0)
+    with np.errstate(over="ignore"):
+        np.divide(share, curvature, out=rate, where=curvature > 0)
+    return np.minimum(rate, LARGEST_RATE)

@@ -5,7 +5,7 @@ import numpy as np
 from ..kernels._codes import Bracket, Clock, Filled, Model, Phase, Ray, Status, Store
 from ..kernels._epoch import add_objective, advance
 from ..kernels._line_search import search_line
-from ._types import ENTRY, TALLY, History, Record, Scratch
+from ._types import ENTRY, TALLY, Data, History, Record, Scratch
 
 # One call of the compiled loop, in multiply-adds: about 10 ms, so that Ctrl-C is heard.
 CALL_BUDGET = 8_000_000
@@ -14,6 +14,10 @@ CALL_BUDGET = 8_000_000
 FIRST_RECORD = 32
 LONGEST_RECORD = 4096
 LARGEST_PATH = 2**23  # numbers
+
+# Rows that tell whether new data are of another scale.
+JUMP_ROWS = 1000
+SMALLEST_JUMP = 1e3
 
 
 def objective(data, plan, candidates, phi):
@@ -40,6 +44,9 @@ def judge_start(data, plan, candidates, state, is_new):
     if is_new and state.phi.any():
         at_start = objective(data, plan, candidates, state.phi)
         reference = np.maximum(reference, at_start)
+    elif not is_new:
+        jump = _jump(data, plan, candidates, state)
+        reference = np.maximum(reference, jump * state.progress["reference"])
     if not np.isfinite(reference).all():
         raise ValueError(
             "The objective is not finite at the start: y, X or init is too large in "
@@ -53,6 +60,15 @@ def judge_start(data, plan, candidates, state, is_new):
     progress = state.progress
     progress["reference"] = np.maximum(progress["reference"], reference)
     progress["trivial"] = objective(*featureless, constant)
+
+
+def _jump(data, plan, candidates, state):
+    """By how much J rises only since the data are not those of the last training."""
+    rows = slice(JUMP_ROWS)
+    some = Data(data.X[rows], data.y[rows], data.weight[rows])
+    now, before = objective(some, plan, candidates, state.phi), state.progress["final"]
+    has_jumped = (before > 0.0) & (now > SMALLEST_JUMP * before)
+    return np.divide(now, before, out=np.ones_like(now), where=has_jumped)
 
 
 def _constant_model(plan):
@@ -76,7 +92,7 @@ def train(data, plan, candidates, state, max_epochs, *, is_divergence_fatal):
     plan : Plan
     candidates : Candidates
     state : State
-        Where to begin; changed in place.
+        Where to begin; changed in place. Only candidates that are running go on.
     max_epochs : int
     is_divergence_fatal : bool
         Whether the epoch in which one of them diverges is the last of all.
@@ -86,7 +102,6 @@ def train(data, plan, candidates, state, max_epochs, *, is_divergence_fatal):
     History
         Of these epochs. Rows of a candidate that has stopped are NaN.
     """
-    state.progress["status"] = Status.RUNNING
     scratch = _scratch(data, plan, state)
     records, n_epochs, capacity = [], 0, FIRST_RECORD
     # Overflow is how a divergence shows; the loop looks for it by itself.

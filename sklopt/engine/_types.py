@@ -50,6 +50,7 @@ PROGRESS = _record_dtype(
     slot_age=np.int64,  # updates since the optimizer's running averages were zero
     reference=np.float64,  # the larger of J at φ = 0 and at the start
     trivial=np.float64,  # lowest J of a prediction that heeds no feature
+    final=np.float64,  # J at the end of the last training, on its data
     best=np.float64,
     last=np.float64,
     stale=np.int64,  # epochs since `best`

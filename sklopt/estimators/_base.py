@@ -3,7 +3,7 @@
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin, _fit_context
+from sklearn.base import BaseEstimator, RegressorMixin, _fit_context, clone
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils._param_validation import (
     Interval,
@@ -24,23 +24,41 @@ from ..engine._lowering import (
     lower_schedule,
     lower_solver,
 )
-from ..engine._rates import auto_rate, measure_curvature
-from ..engine._train import join_histories, judge_start, objective, train
+from ..engine._objective import Objective
+from ..engine._rates import auto_rate, loss_curvature, measure_curvature
+from ..engine._train import join_histories, judge_start, objective
 from ..kernels._codes import Loss, Status, Store
 from ..schedules import SCHEDULES
 from ..solvers import SOLVERS
 from ._inputs import finite_cast, naming, unchanged_on_error, validated_data
-from ._training import Training, raise_if_diverged, warn_if_unfinished
+from ._training import (
+    Training,
+    raise_if_diverged,
+    stop_reasons,
+    warn_if_unfinished,
+)
 
 _LOSSES = {"squared_error": Loss.SQUARED_ERROR}
+# From this tol on, whoever stops early wants to.
+COARSE_TOL = 1e-3
+
 _STORES = {False: Store.NEVER, "epoch": Store.EPOCH, "step": Store.STEP}
 
 
-class GradientTrained(MultiOutputMixin, RegressorMixin, BaseEstimator):
+class GradientTrained(RegressorMixin, BaseEstimator):
     """Base of the estimators that the engine trains.
 
-    A subclass tells its model in `_model_fields` and publishes its parameters in
-    `_publish_parameters`.
+    A subclass says what is particular to its model:
+
+    - `_plain_coordinates(n_features)`: those of the user, and `_coordinates(data)`:
+      those that it trains in;
+    - `_first_phi(data, coordinates, is_single, seed)`: parameters before the first
+      epoch, (K, P), one row a candidate, and `_targets(K)`: the column of y of each;
+    - `_model_fields(coordinates, n_features)`: the fields of `Plan` that are its own;
+    - `_run(data, plan, candidates, state, max_epochs)`: how candidates are trained;
+    - `_best(loss)`: the candidates that are published, one a target;
+    - `_untapped(data)`: by how much their objectives could easily be lower;
+    - `_check_start(origin, phi)` and `_publish_parameters(phi)`.
     """
 
     _parameter_constraints: dict = {
@@ -110,7 +128,11 @@ class GradientTrained(MultiOutputMixin, RegressorMixin, BaseEstimator):
             self._learn(data, training, self.max_iter, self.tol)
         if self.tol is not None:
             owner = type(self).__name__
-            warn_if_unfinished(owner, self._training, self.loss_, self.max_iter)
+            is_coarse = self.tol >= COARSE_TOL
+            untapped = np.zeros(1) if is_coarse else self._untapped(data)
+            warn_if_unfinished(
+                owner, self._training, self.loss_, self.max_iter, untapped
+            )
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -167,130 +189,164 @@ class GradientTrained(MultiOutputMixin, RegressorMixin, BaseEstimator):
         check_is_fitted(self)
         return pd.DataFrame(self._training.columns())
 
+    def _objective(self, X, y, sample_weight=None):
+        """J on given data, with derivatives, for those who look at its surface."""
+        self._validate_params()
+        is_first = not hasattr(self, "_training")
+        owner = clone(self) if is_first else self
+        data, is_single = validated_data(owner, X, y, sample_weight, is_first)
+        if not is_single:
+            raise ValueError("y has several targets, each with a surface of its own.")
+        n_samples, n_features = data.X.shape
+        model = self._model_fields(self._plain_coordinates(n_features), n_features)
+        return Objective(
+            X=data.X.astype(np.float64),
+            y=data.y[:, 0].astype(np.float64),
+            weight=data.weight.astype(np.float64)
+            if data.weight.size
+            else np.ones(n_samples),
+            alpha=0.0 if self.penalty is None else self.alpha,
+            **model,
+        )
+
     def _begun(self, data, is_single):
         """A training before its first epoch."""
         rng = check_random_state(self.random_state)
-        phi = self._first_phi(data, is_single)
         seed = int(rng.randint(np.iinfo(np.int32).max))
-        return Training.begun(phi, is_single, seed, bool(self.store_path))
+        coordinates = self._coordinates(data)
+        phi = self._first_phi(coordinates.data(data), coordinates, is_single, seed)
+        return Training.begun(
+            phi,
+            bool(self.store_path),
+            coordinates=coordinates,
+            targets=self._targets(len(phi)),
+            is_single=is_single,
+            seed=seed,
+        )
 
     def _resumed(self, data, is_single):
         """The last training, its state a copy to go on with."""
         training = self._training
-        n_targets = len(training.state.phi)
+        n_targets = len(training.best)
         if (data.y.shape[1], is_single) != (n_targets, training.is_single):
             raise ValueError(
                 f"{type(self).__name__} was fitted with y of "
                 f"{_describe_targets(n_targets, training.is_single)}, but got y of "
                 f"{_describe_targets(data.y.shape[1], is_single)}."
             )
-        self._check_intercept("the last fit", training.state.phi)
+        self._check_start("the last fit", training.state.phi)
         return training.resumed(bool(self.store_path))
 
-    def _first_phi(self, data, is_single):
-        """Parameters before the first epoch, (n_targets, n_features + 1)."""
-        shape = data.y.shape[1], data.X.shape[1] + 1
+    def _given_phi(self, expected):
+        """Parameters that a warm start or `init` gives, and where they are from."""
         if self.warm_start and hasattr(self, "_training"):
-            origin, phi = "the warm start", self._training.state.phi
-            given = phi.shape[1:] if self._training.is_single else phi.shape
-        elif self.init is not None:
+            origin, phi = "the warm start", self._last_phi()
+        else:
             origin = "init"
             with naming("init"):
                 phi = check_array(
                     self.init, dtype=np.float64, ensure_2d=False, input_name="init"
                 )
-            given = phi.shape
-        else:
-            return np.zeros(shape)
-        expected = shape[1:] if is_single else shape
-        if given != expected:
+        if phi.shape not in expected:
+            shapes = " or ".join(map(str, expected))
             raise ValueError(
-                f"{origin} has parameters of shape {given}, but X and y ask for "
-                f"{expected}: the intercept, then a coefficient for each feature."
+                f"{origin} has parameters of shape {phi.shape}, but X and y ask for "
+                f"{shapes}: the intercept, then a coefficient for each feature."
             )
-        phi = phi.reshape(shape)
-        self._check_intercept(origin, phi)
-        return phi
+        return origin, phi
 
-    def _check_intercept(self, origin, phi):
-        if not self.fit_intercept and phi[:, 0].any():
-            raise ValueError(
-                f"{origin} has an intercept other than 0, but fit_intercept=False."
-            )
+    def _last_phi(self):
+        """The published parameters of the last fit, as `init` takes them."""
+        training = self._training
+        phi = training.coordinates.outward(training.state.phi)[training.best]
+        return phi[0] if training.is_single else phi
 
     def _learn(self, data, training, max_epochs, tol):
         """Train, and publish the outcome."""
         is_new = training.is_new
-        training, candidates, plan = self._lowered(data, training, tol)
-        judge_start(data, plan, candidates, training.state, is_new)
-        history = train(
-            data,
-            plan,
+        inner = training.coordinates.data(data)
+        training, candidates, plan = self._lowered(inner, training, tol)
+        state = training.state
+        judge_start(inner, plan, candidates, state, is_new)
+        state.progress["status"] = Status.RUNNING
+        history = self._run(inner, plan, candidates, state, max_epochs)
+        loss = objective(inner, plan, candidates, state.phi)
+        state.progress["final"] = loss
+        training = training._replace(best=self._best(loss))
+        raise_if_diverged(
+            type(self).__name__,
+            training,
             candidates,
-            training.state,
-            max_epochs,
-            is_divergence_fatal=True,
+            history,
+            loss,
+            is_auto=self.learning_rate == "auto",
         )
-        loss = objective(data, plan, candidates, training.state.phi)
-        raise_if_diverged(type(self).__name__, training, candidates, history, loss)
         history = join_histories(training.history, history)
         self._publish(training._replace(history=history), loss, data.X.dtype)
 
     def _lowered(self, data, training, tol):
         """What the engine reads of the parameters, and the training as it begins."""
-        n_samples, n_targets = data.y.shape
+        n_samples, n_features = data.X.shape
         solver = as_description(self.solver, SOLVERS)
         schedule = as_description(self.schedule, SCHEDULES)
         batch_size = lower_batch_size(self.batch_size, solver, n_samples)
         check_line_search(solver, schedule, batch_size, n_samples)
+        model = self._model_fields(training.coordinates, n_features)
+        alpha = 0.0 if self.penalty is None else training.coordinates.alpha(self.alpha)
         rate = self.learning_rate
         if rate == "auto":
+            has_intercept = bool(model["is_trained"][0])
             training = training.seen(
-                measure_curvature(data, solver, batch_size, self.fit_intercept)
+                measure_curvature(
+                    data, solver, batch_size, model["model"], has_intercept
+                )
             )
-            alpha = 0.0 if self.penalty is None else self.alpha
+            ell = loss_curvature(
+                data, model["model"], model["window"], model["has_head"]
+            )
             rate = auto_rate(
-                training.curvature, solver, schedule, alpha, batch_size, n_samples
+                training.curvature, solver, schedule, ell, alpha, batch_size, n_samples
             )
         n_updates = -(-n_samples // batch_size)
         candidates = lower_candidates(
-            n_targets,
-            target=np.arange(n_targets),
+            len(training.targets),
+            target=training.targets,
             first_rate=rate,
             patience=lower_patience(self.n_iter_no_change, tol, solver, n_updates),
             **lower_solver(solver),
             **lower_schedule(schedule, self.max_iter),
-            **lower_penalty(self.penalty, self.alpha),
+            **lower_penalty(self.penalty, alpha),
         )
         plan = lower_plan(
             candidates,
             n_samples=n_samples,
-            n_features=data.X.shape[1],
+            n_features=n_features,
             loss=_LOSSES[self.loss],
             batch_size=batch_size,
             shuffle=self.shuffle,
             seed=training.seed,
             tol=tol,
             store=_STORES[self.store_path],
-            **self._model_fields(data.X.shape[1]),
+            **model,
         )
         return training.under(candidates["rule"][0]), candidates, plan
 
     def _publish(self, training, loss, dtype):
         """Set the fitted attributes."""
         progress, per_target = training.state.progress, training.per_target
-        reasons = np.where(progress["status"] == Status.CONVERGED, "tol", "max_iter")
+        coordinates, history = training.coordinates, training.history
         self._training = training
         self.n_iter_ = per_target(progress["n_epochs"])
         self.t_ = per_target(progress["n_updates"])
-        self.loss_ = per_target(loss)
-        self.stop_reason_ = per_target(reasons)
-        self.loss_curve_ = per_target(training.history.entries["loss"]).copy()
+        self.loss_ = per_target(coordinates.size**2 * loss)
+        self.stop_reason_ = per_target(stop_reasons(progress))
+        self.loss_curve_ = per_target(coordinates.size**2 * history.entries["loss"])
         vars(self).pop("path_", None)
         if self.store_path:
-            path = training.history.path.copy()
+            path = coordinates.outward(history.path)[:, training.best]
             self.path_ = path[:, 0] if training.is_single else path
-        phi = finite_cast(training.state.phi.copy(), dtype, "the fitted parameters")
+        phi = coordinates.outward(training.state.phi)[training.best]
+        phi = finite_cast(phi, dtype, "the fitted parameters")
         self._publish_parameters(phi[0] if training.is_single else phi)
 
 

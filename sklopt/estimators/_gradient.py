@@ -1,14 +1,18 @@
 """Linear regression whose optimizer is a hyperparameter."""
 
 import numpy as np
+from sklearn.base import MultiOutputMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from ..engine._curvature import untapped_gain
+from ..engine._train import train
 from ..kernels._codes import Model
 from ._base import GradientTrained
+from ._coordinates import Coordinates
 from ._inputs import FLOATS, naming, refuse_foreign
 
 
-class GradientRegressor(GradientTrained):
+class GradientRegressor(MultiOutputMixin, GradientTrained):
     """Linear regression trained by an optimizer of choice.
 
     Minimises J(φ) = Σᵢ sᵢ (φ₀ + φ₁xᵢ₁ + … + φ_d xᵢ_d − yᵢ)² / Σᵢ sᵢ, where φ₀ is the
@@ -31,7 +35,8 @@ class GradientRegressor(GradientTrained):
         object of `sklopt.schedules`.
     batch_size : int, "auto" or None, default="auto"
         Rows of a mini-batch; the last of an epoch may be smaller. ``"auto"`` is
-        min(256, n_samples), None is all of them. ``solver="gd"`` always takes all.
+        min(256, n_samples), or somewhat less where the last one would be of less than
+        half that size; None is all of them. ``solver="gd"`` always takes all.
     loss : {"squared_error"}, default="squared_error"
         ℓ(f, y) = (f − y)², without a factor ½.
     penalty : {"l2"} or None, default=None
@@ -185,12 +190,49 @@ class GradientRegressor(GradientTrained):
             X = validate_data(self, X, dtype=FLOATS, reset=False)
         return X @ self.coef_.T + self.intercept_
 
-    def _model_fields(self, n_features):
+    def _plain_coordinates(self, n_features):
+        return Coordinates.plain(n_features, input_scale=1.0)
+
+    def _coordinates(self, data):
+        return self._plain_coordinates(data.X.shape[1])
+
+    def _targets(self, n_candidates):
+        return np.arange(n_candidates)
+
+    def _first_phi(self, data, coordinates, is_single, seed):
+        shape = data.y.shape[1], data.X.shape[1] + 1
+        if self.init is None and not (self.warm_start and hasattr(self, "_training")):
+            return np.zeros(shape)
+        origin, phi = self._given_phi([shape[1:] if is_single else shape])
+        phi = phi.reshape(shape)
+        self._check_start(origin, phi)
+        return phi
+
+    def _check_start(self, origin, phi):
+        if not self.fit_intercept and phi[:, 0].any():
+            raise ValueError(
+                f"{origin} has an intercept other than 0, but fit_intercept=False."
+            )
+
+    def _run(self, data, plan, candidates, state, max_epochs):
+        return train(
+            data, plan, candidates, state, max_epochs, is_divergence_fatal=True
+        )
+
+    def _best(self, loss):
+        return np.arange(len(loss))
+
+    def _untapped(self, data):
+        alpha = 0.0 if self.penalty is None else self.alpha
+        phi = self._training.state.phi
+        return untapped_gain(data, phi, self.fit_intercept, alpha)
+
+    def _model_fields(self, coordinates, n_features):
         is_trained = np.ones(n_features + 1, dtype=bool)
         is_trained[0] = self.fit_intercept
         return {
             "model": Model.LINEAR,
-            "input_scale": 1.0,
+            "input_scale": coordinates.input_scale,
             "window": 1.0,  # the linear model has none
             "has_head": False,
             "is_trained": is_trained,

@@ -78,9 +78,9 @@ def finite_cast(array, dtype, name):
     """Cast, looking for values that the smaller type cannot hold."""
     if array.dtype == dtype:
         return array
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         array = array.astype(dtype)
-    assert_all_finite(array, input_name=name)
+        assert_all_finite(array, input_name=name)
     return array
 
 

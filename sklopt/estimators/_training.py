@@ -10,9 +10,13 @@ from ..engine._curvature import Curvature
 from ..engine._types import History, State
 from ..kernels._codes import Clock, Rule, Status
 from ..kernels._stopping import HOPELESS_GROWTH, NOISE
+from ._coordinates import Coordinates
 
 # A share of the objective at the start that is as good as none, whatever y is.
 NEGLIGIBLE = 1e-10
+
+# A share of the objective of a constant prediction that is worth training for.
+LARGE_GAIN = 0.01
 
 
 class Training(NamedTuple):
@@ -20,15 +24,19 @@ class Training(NamedTuple):
 
     state: State
     history: History
+    coordinates: Coordinates  # of the parameters in `state` and `history`
+    targets: np.ndarray  # (K,), the column of y of each candidate
     is_single: bool  # whether y was one target without an axis of its own
     seed: int
     curvature: Curvature = Curvature()  # the worst that learning_rate="auto" met
     rule: int | None = None  # what the running averages in `state` belong to
+    best: np.ndarray | None = None  # the candidate that is published of each target
 
     @classmethod
-    def begun(cls, phi, is_single, seed, is_path_kept):
+    def begun(cls, phi, is_path_kept, **others):
         """Before the first epoch, at φ of shape (K, P)."""
-        return cls(State.first(phi), History.empty(phi, is_path_kept), is_single, seed)
+        state, history = State.first(phi), History.empty(phi, is_path_kept)
+        return cls(state, history, **others)
 
     @property
     def is_new(self):
@@ -55,8 +63,25 @@ class Training(NamedTuple):
         """The training after another look at data, of which it keeps the worst."""
         return self._replace(curvature=self.curvature.worse(curvature))
 
+    def moved(self, coordinates):
+        """The training in other coordinates, its running averages at zero."""
+        if all(map(np.array_equal, coordinates, self.coordinates)):
+            return self
+        phi = coordinates.inward(self.coordinates.outward(self.state.phi))
+        path = coordinates.inward(self.coordinates.outward(self.history.path))
+        unit = (self.coordinates.size / coordinates.size) ** 2
+        entries, progress = self.history.entries.copy(), self.state.progress.copy()
+        entries["loss"] *= unit
+        for name in ("reference", "trivial", "final", "best", "last", "plateau_best"):
+            progress[name] *= unit
+        state = self.state._replace(phi=np.ascontiguousarray(phi), progress=progress)
+        history = History(entries, path)
+        moved = self._replace(state=state, history=history, coordinates=coordinates)
+        return moved._replace(rule=None).under(self.rule)
+
     def per_target(self, values):
-        """Values of shape (…, K) without the last axis for one target."""
+        """Of values (…, K) those that are published, as a scalar or (…,) for one."""
+        values = np.asarray(values)[..., self.best]
         if not self.is_single:
             return values
         value = values[..., 0]
@@ -65,17 +90,19 @@ class Training(NamedTuple):
     def columns(self):
         """The history as columns of a table, epochs of the first target first."""
         tables = []
-        for k, entries in enumerate(self.history.entries.T):
+        size = self.coordinates.size
+        for target, k in enumerate(self.best):
+            entries = self.history.entries[:, k]
             entries = entries[~np.isnan(entries["rate"])]
             columns = {
                 "epoch": np.arange(len(entries)),
                 "update": entries["n_updates"],
-                "loss": entries["loss"],
+                "loss": size**2 * entries["loss"],
                 "learning_rate": entries["rate"],
                 "gradient_norm": entries["gradient_norm"],
             }
             if not self.is_single:
-                columns["target"] = np.full(len(entries), k)
+                columns["target"] = np.full(len(entries), target)
             tables.append(columns)
         return {
             name: np.concatenate([table[name] for table in tables])
@@ -83,35 +110,59 @@ class Training(NamedTuple):
         }
 
 
-def raise_if_diverged(owner, training, candidates, history, loss):
+def stop_reasons(progress):
+    """Why each candidate stopped, in words."""
+    words = {
+        Status.RUNNING: "max_iter",
+        Status.CONVERGED: "tol",
+        Status.DIVERGED: "diverged",
+        Status.DROPPED: "dropped",
+    }
+    return np.array([words[status] for status in progress["status"]])
+
+
+def raise_if_diverged(owner, training, candidates, history, loss, *, is_auto):
     """Raise a ValueError that names epoch, rate and remedy.
 
     `history` is that of the epochs just trained, `loss` the objective after them.
     """
     state, progress = training.state, training.state.progress
-    has_grown = loss > HOPELESS_GROWTH * progress["reference"]
+    with np.errstate(over="ignore"):
+        has_grown = loss > HOPELESS_GROWTH * progress["reference"]
     is_lost = progress["status"] == Status.DIVERGED
     is_lost |= ~np.isfinite(loss) | has_grown & (candidates["rule"] != Rule.ADAM)
-    if not is_lost.any():
+    lost = training.best[is_lost[training.best]]
+    if not lost.size:
         return
-    k = int(is_lost.argmax())
+    k = lost[0]
     entries = history.entries[:, k]
     entries = entries[np.isfinite(entries["rate"])]
     epoch = state.clock[Clock.EPOCH] - len(history.entries) + len(entries)
     first = progress["reference"][k]
-    last = max(np.nan_to_num([entries["loss"][-1], loss[k]], nan=np.inf))
+    last = max(np.nan_to_num([entries["loss"][-1], loss[k]], nan=np.inf, posinf=np.inf))
+    unit = training.coordinates.size**2  # of the objective
+    remedy = (
+        "Standardise the features, e.g. with StandardScaler, or set a lower learning "
+        "rate than the automatic one."
+        if is_auto
+        else "Lower the learning rate, or take learning_rate='auto'; features of very "
+        "different scales call for StandardScaler."
+    )
     raise ValueError(
         f"{owner} diverged in epoch {epoch} at learning_rate="
-        f"{entries['rate'][-1]:.3g}: the objective went from {first:.3g} to "
-        f"{last:.3g}. Lower the learning rate, or take learning_rate='auto'; features "
-        "of very different scales call for StandardScaler."
+        f"{entries['rate'][-1]:.3g}: the objective went from {unit * first:.3g} to "
+        f"{unit * last:.3g}. {remedy}"
     )
 
 
-def warn_if_unfinished(owner, training, loss, max_iter):
-    """Warn of a training that did not end at a minimum."""
-    progress = training.state.progress
-    useless = NOISE * progress["trivial"] + NEGLIGIBLE * progress["reference"]
+def warn_if_unfinished(owner, training, loss, max_iter, untapped):
+    """Warn of a training that did not end at a minimum.
+
+    `untapped` are the parts of the objectives that could easily be gained.
+    """
+    progress = training.state.progress[training.best]
+    loss = np.atleast_1d(loss) / training.coordinates.size**2
+    trivial, negligible = progress["trivial"], NEGLIGIBLE * progress["reference"]
     if (loss > NOISE * progress["reference"]).any():
         trouble = (
             "ended above the objective that it began with: the learning rate is too "
@@ -124,11 +175,18 @@ def warn_if_unfinished(owner, training, loss, max_iter):
             "with StandardScaler; tol=None trains for max_iter epochs without this "
             "warning."
         )
-    elif (loss > useless).any():
+    elif (loss > NOISE * trivial + negligible).any():
         trouble = (
             "stands still above the objective of a constant prediction. Lower tol, "
             "raise the learning rate, or standardise the features, e.g. with "
             "StandardScaler."
+        )
+    elif (is_large := (untapped > LARGE_GAIN * trivial) & (trivial > negligible)).any():
+        share = (untapped[is_large] / loss[is_large]).max()
+        trouble = (
+            "stands still, yet one coefficient alone could lower the objective by "
+            f"{share:.0%}: features are of very different scales, or "
+            "far from 0. Standardise them, e.g. with StandardScaler, or lower tol."
         )
     else:
         return

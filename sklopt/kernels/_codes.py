@@ -5,10 +5,25 @@ ladder of `if code == ...` in the kernels that picks a small named function. Cod
 data: another solver or schedule never compiles the loop again.
 """
 
-from enum import IntEnum
+from enum import EnumMeta, IntEnum
 
 
-class Rule(IntEnum):
+class _QuietMeta(EnumMeta):
+    """Members that NumPy can look at without running Python code.
+
+    NumPy asks the class of what it compares an array with for attributes that are not
+    there, and forgets every error meanwhile. Python 3.11 answers by a function written
+    in Python, in which Ctrl-C may be heard, and be forgotten too.
+    """
+
+    __getattr__ = type.__getattribute__
+
+
+class Code(IntEnum, metaclass=_QuietMeta):
+    """Base of the families."""
+
+
+class Rule(Code):
     """How a gradient becomes a step; the ladder is `_rules.apply_rule`."""
 
     DESCENT = 0
@@ -17,7 +32,7 @@ class Rule(IntEnum):
     ADAM = 3
 
 
-class Schedule(IntEnum):
+class Schedule(Code):
     """How the rate changes with time; the ladder is `_schedules.rate_at`."""
 
     CONSTANT = 0
@@ -29,35 +44,36 @@ class Schedule(IntEnum):
     LINE_SEARCH = 6
 
 
-class Model(IntEnum):
+class Model(Code):
     """What becomes of the linear predictor; the ladders are in `_models`."""
 
     LINEAR = 0
     GABOR = 1
 
 
-class Loss(IntEnum):
+class Loss(Code):
     """How a prediction is judged; the ladders are in `_losses`."""
 
     SQUARED_ERROR = 0
 
 
-class Penalty(IntEnum):
+class Penalty(Code):
     """What the size of the coefficients costs; the ladders are in `_penalties`."""
 
     NONE = 0
     L2 = 1
 
 
-class Status(IntEnum):
+class Status(Code):
     """What a candidate is doing, or why it stopped."""
 
     RUNNING = 0
     CONVERGED = 1
     DIVERGED = 2
+    DROPPED = 3
 
 
-class Clock(IntEnum):
+class Clock(Code):
     """Places in `State.clock`: where in the training the loop stands."""
 
     EPOCH = 0
@@ -65,7 +81,7 @@ class Clock(IntEnum):
     ROW = 2
 
 
-class Phase(IntEnum):
+class Phase(Code):
     """The part of an epoch that the loop is in, so that it can pause anywhere."""
 
     SHUFFLE = 0
@@ -75,7 +91,7 @@ class Phase(IntEnum):
     CLOSE = 4
 
 
-class Search(IntEnum):
+class Search(Code):
     """How far a candidate's line search has come."""
 
     NARROWING = 0
@@ -83,7 +99,7 @@ class Search(IntEnum):
     DONE = 2
 
 
-class Store(IntEnum):
+class Store(Code):
     """How often the parameters are recorded."""
 
     NEVER = 0
@@ -91,28 +107,28 @@ class Store(IntEnum):
     STEP = 2
 
 
-class Filled(IntEnum):
+class Filled(Code):
     """Places in `Record.filled`: how much of a record is written."""
 
     EPOCHS = 0
     POINTS = 1
 
 
-class Ray(IntEnum):
+class Ray(Code):
     """Places in `Scratch.ray`."""
 
     Z = 0
     SLOPE = 1
 
 
-class Bracket(IntEnum):
+class Bracket(Code):
     """Places in `Scratch.bracket`."""
 
     STEP = 0
     OBJECTIVE = 1
 
 
-class Slot(IntEnum):
+class Slot(Code):
     """Places in `State.slots`: the running averages m and v."""
 
     MEAN = 0

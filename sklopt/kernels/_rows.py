@@ -13,12 +13,17 @@ def row_weight(data, row):
 @kernel
 def row_loss(data, plan, candidate, row, prediction):
     """s · ℓ(f, y)."""
-    loss = loss_value(plan.loss, prediction, data.y[row, candidate.target])
-    return row_weight(data, row) * loss
+    weight = row_weight(data, row)
+    if weight == 0.0:
+        return 0.0  # of any row, also of one whose loss overflows
+    return weight * loss_value(plan.loss, prediction, data.y[row, candidate.target])
 
 
 @kernel
 def row_slope(data, plan, candidate, row, prediction):
     """s · ∂ℓ/∂f."""
-    slope = loss_derivative(plan.loss, prediction, data.y[row, candidate.target])
-    return row_weight(data, row) * slope
+    weight = row_weight(data, row)
+    if weight == 0.0:
+        return 0.0
+    target = data.y[row, candidate.target]
+    return weight * loss_derivative(plan.loss, prediction, target)

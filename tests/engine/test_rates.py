@@ -9,8 +9,10 @@ from numpy.testing import assert_allclose
 from sklopt import GradientRegressor
 from sklopt.engine import _curvature, _rates
 from sklopt.engine._curvature import Curvature, top_eigenvalue
+from sklopt.engine._lowering import lower_batch_size
 from sklopt.engine._rates import measure_curvature
 from sklopt.engine._types import Data
+from sklopt.kernels._codes import Model
 from sklopt.solvers import GD, SGD, Adam, Momentum, Nesterov
 
 
@@ -39,11 +41,11 @@ def test_curvature_is_the_formula(shape, weighted, fit_intercept, monkeypatch):
     monkeypatch.setattr(_curvature, "NUMBERS_AT_ONCE", 300)  # more than one block
     data = make_data(*shape, weighted=weighted)
     gram, row_curvature = dense_gram(data, fit_intercept)
-    curvature = measure_curvature(data, SGD(), 2, fit_intercept)
+    curvature = measure_curvature(data, SGD(), 2, Model.LINEAR, fit_intercept)
     assert_allclose(curvature.largest, np.linalg.eigvalsh(gram)[-1], rtol=1e-10)
     assert_allclose(curvature.trace, np.trace(gram), rtol=1e-10)
     assert_allclose(curvature.worst_row, row_curvature.max(), rtol=1e-10)
-    curvature = measure_curvature(data, Adam(), 2, fit_intercept)
+    curvature = measure_curvature(data, Adam(), 2, Model.LINEAR, fit_intercept)
     assert_allclose(curvature.reach, np.sqrt(np.diag(gram)).sum(), rtol=1e-10)
     weight = data.weight if weighted else None
     rms = np.sqrt(np.average(data.y**2, axis=0, weights=weight))
@@ -73,8 +75,8 @@ def test_wide_data_take_another_way_to_the_same_eigenvalue(
 
 def test_only_what_the_rate_uses_is_measured():
     data = make_data(60, 4)
-    assert measure_curvature(data, Adam(), 8, True).largest == 0.0
-    full = measure_curvature(data, Momentum(), 60, True)
+    assert measure_curvature(data, Adam(), 8, Model.LINEAR, True).largest == 0.0
+    full = measure_curvature(data, Momentum(), 60, Model.LINEAR, True)
     assert full == Curvature(largest=full.largest)
     assert full.largest > 0.0
 
@@ -84,7 +86,7 @@ def test_wide_data_are_measured_without_a_copy(solver):
     data = make_data(600, 5000)
     tracemalloc.start()
     try:
-        measure_curvature(data, solver, 64, True)
+        measure_curvature(data, solver, 64, Model.LINEAR, True)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -142,10 +144,20 @@ def test_mini_batch_rate_obeys_expected_smoothness_and_noise():
 def test_the_smallest_batch_of_an_epoch_sets_the_rate():
     n, b = 90, 89
     data = make_data(n, 3)
-    _, row_curvature = dense_gram(data, True)
+    gram, row_curvature = dense_gram(data, True)
     model = GradientRegressor("sgd", batch_size=b, max_iter=1, tol=None)
     rate = model.fit(data.X, data.y.ravel()).history_["learning_rate"][0]
-    assert_allclose(rate, 1 / (4 * row_curvature.max()))
+    quiet = _rates.NOISE_SHARE / np.trace(gram)
+    assert_allclose(rate, min(1 / (4 * row_curvature.max()), quiet))
+
+
+@pytest.mark.parametrize("n_samples", [1, 200, 256, 257, 442, 512, 513, 1000, 256_001])
+def test_automatic_batches_are_of_about_one_size(n_samples):
+    size = lower_batch_size("auto", SGD(), n_samples)
+    last = n_samples % size or size
+    assert size == min(256, n_samples) or n_samples % 256 < 128
+    assert 128 < size <= 256 or size == n_samples
+    assert last >= size / 2
 
 
 def test_sgd_noise_stays_within_its_share():

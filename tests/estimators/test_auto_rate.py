@@ -4,15 +4,19 @@ import warnings
 
 import numpy as np
 import pytest
+import reference
 from cases import every_solver, make_problem, make_weights, model_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.optimize import minimize
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LinearRegression
 
 from sklopt import GradientRegressor
+from sklopt.engine._curvature import untapped_gain
+from sklopt.engine._types import Data
 from sklopt.schedules import SCHEDULES
 from sklopt.solvers import GD, SOLVERS
 
@@ -212,3 +216,39 @@ def test_tol_does_not_depend_on_the_offset_of_y(offset, solver):
     model = GradientRegressor(solver, batch_size=16, random_state=0)
     lowest = LinearRegression().fit(Z, Y)
     assert model.fit(Z, Y + offset).score(Z, Y + offset) > 0.99 * lowest.score(Z, Y)
+
+
+def test_a_standstill_far_from_the_minimum_is_told():
+    """A year against a trend: the loss hardly moves, and nothing is learnt."""
+    years = np.random.default_rng(1).integers(1990, 2020, size=(500, 1))
+    y = 3.0 * years[:, 0] - 5970
+    model = GradientRegressor()
+    with pytest.warns(ConvergenceWarning, match="by 100%: features are of very diff"):
+        model.fit(years, y)
+    assert model.stop_reason_ == "tol"
+    # A minimum is none of it, nor is a target that has nothing to do with X.
+    GradientRegressor().fit(years - years.mean(), y)
+    noise = np.random.default_rng(2).standard_normal((30, 4))
+    GradientRegressor().fit(noise[:, :3], noise[:, 3])
+
+
+def test_untapped_gain_is_that_of_the_best_single_coefficient():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(40, 3)) + 5.0, rng.normal(size=(40, 1))
+    weight, alpha, phi = rng.uniform(0.5, 1.5, size=40), 0.3, rng.normal(size=(1, 4))
+    data = Data(X, y, weight / weight.mean())
+
+    def lowest(j):
+        """J with the intercept and coefficient j at their best."""
+
+        def objective(step):
+            moved = phi.copy()
+            moved[0, [0, j + 1]] += step
+            return reference.objective(moved[0], X, y[:, 0], weight, alpha)
+
+        start = minimize(lambda c: objective([c[0], 0.0]), [0.0], tol=1e-12)
+        both = minimize(objective, [start.x[0], 0.0], tol=1e-12)
+        return start.fun - both.fun
+
+    expected = max(lowest(j) for j in range(3))
+    assert_allclose(untapped_gain(data, phi, True, alpha), [expected], rtol=1e-4)

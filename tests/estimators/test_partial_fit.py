@@ -183,3 +183,12 @@ def test_a_last_batch_without_weight_has_no_gradient_norm():
     model = GradientRegressor("sgd", learning_rate=0.02, batch_size=7, shuffle=False)
     model.partial_fit(X, y, weights)
     assert np.isnan(model.history_["gradient_norm"][0])
+
+
+def test_data_of_another_scale_are_no_divergence():
+    X, y = make_problem()
+    model = GradientRegressor().partial_fit(X, y)
+    model.partial_fit(1e6 * X, y)
+    first, second = model.loss_curve_
+    assert second > 1e10 * first
+    assert model.n_iter_ == 2

@@ -1,0 +1,94 @@
+"""The coordinates in which one learning rate suits every parameter of a Gabor wave.
+
+The curvature of J along φⱼ grows with the square of xⱼ, and features away from 0 tie φ₀
+to the others. ``learning_rate="auto"`` therefore trains the same wave on standardised
+data x' = (x − centre)/scale and y' = y/size, whose predictor is
+
+    z = φ₀' + φ'·x',   φⱼ = φⱼ'/(κ·scaleⱼ),   φ₀ = φ₀' − κ φ·centre,
+
+and whose objective is J' = J/size². A learning rate in numbers trains in φ itself.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ..engine._types import Data
+
+
+class Coordinates(NamedTuple):
+    """An affine map between the φ of the user and those that are trained."""
+
+    centre: np.ndarray  # (n_features,)
+    scale: np.ndarray  # (n_features,)
+    size: float  # of y
+    input_scale: float  # κ' of the predictor in these coordinates
+    outer_input_scale: float  # κ of the user's
+
+    @classmethod
+    def plain(cls, n_features, input_scale):
+        """Those of the user."""
+        zeros, ones = np.zeros(n_features), np.ones(n_features)
+        return cls(zeros, ones, 1.0, input_scale, input_scale)
+
+    @classmethod
+    def standard(cls, data, input_scale, *, scales_target, is_isotropic):
+        """Those in which features have mean 0 and variance 1, weights counted.
+
+        Where a penalty looks at ‖w‖, all features share one scale.
+        """
+        weights = data.weight if data.weight.size else None
+        X, y = data.X.astype(np.float64), data.y[:, 0].astype(np.float64)
+        centre = np.average(X, axis=0, weights=weights)
+        variance = np.average((X - centre) ** 2, axis=0, weights=weights)
+        scale = np.sqrt(variance)
+        if is_isotropic:
+            scale = np.full_like(scale, scale.max())
+        scale = np.where(scale > 0, scale, 1.0)
+        size = np.sqrt(np.average(y**2, weights=weights)) if scales_target else 1.0
+        return cls(centre, scale, size if size > 0 else 1.0, 1.0, input_scale)
+
+    @property
+    def is_plain(self):
+        """Whether nothing is to be done."""
+        return self.input_scale == self.outer_input_scale and not self.centre.any()
+
+    def data(self, data):
+        """The training set in these coordinates."""
+        if self.is_plain:
+            return data
+        X = ((data.X - self.centre) / self.scale).astype(data.X.dtype)
+        y = (data.y / self.size).astype(data.X.dtype)
+        for array in (X, y):
+            array.flags.writeable = False
+        return Data(X, y, data.weight)
+
+    def alpha(self, alpha):
+        """The penalty's weight: alpha'·‖w'‖² = alpha·‖w‖²/size²."""
+        if self.is_plain:
+            return alpha
+        return alpha / (self.outer_input_scale * self.scale[0] * self.size) ** 2
+
+    def inward(self, phi):
+        """From the user's φ, shape (…, P), to these coordinates."""
+        phi = np.array(phi, dtype=np.float64)
+        w = self._weights(phi)
+        phi[..., 0] += self.outer_input_scale * (w @ self.centre)
+        w *= self.outer_input_scale / self.input_scale * self.scale
+        self._head(phi)[...] /= self.size
+        return phi
+
+    def outward(self, phi):
+        """From these coordinates to the user's φ."""
+        phi = np.array(phi, dtype=np.float64)
+        w = self._weights(phi)
+        w *= self.input_scale / self.outer_input_scale / self.scale
+        phi[..., 0] -= self.outer_input_scale * (w @ self.centre)
+        self._head(phi)[...] *= self.size
+        return phi
+
+    def _weights(self, phi):
+        return phi[..., 1 : len(self.centre) + 1]
+
+    def _head(self, phi):
+        return phi[..., len(self.centre) + 1 :]
