@@ -1,8 +1,8 @@
 """Scikit-learn estimators whose optimizer is a hyperparameter."""
 
 from . import schedules, solvers
-from .estimators import GradientRegressor
+from .estimators import GaborRegressor, GradientRegressor
 
-__all__ = ["GradientRegressor", "__version__", "schedules", "solvers"]
+__all__ = ["GaborRegressor", "GradientRegressor", "__version__", "schedules", "solvers"]
 
 __version__ = "0.1.0"

@@ -188,6 +188,6 @@ def train_twin(model, X, y, sample_weight=None):
         batch_size=model.batch_size,
         sample_weight=sample_weight,
         alpha=model.alpha if model.penalty == "l2" else 0.0,
-        fit_intercept=model.fit_intercept,
+        is_trained=np.arange(X.shape[1] + 1) >= (0 if model.fit_intercept else 1),
         init=model.init,
     )

@@ -14,19 +14,68 @@ import numpy as np
 # --- the problem -----------------------------------------------------------------
 
 
-def predict(phi, X):
+class Linear:
     """f(x, φ) = φ₀ + φ₁x₁ + … + φ_d x_d."""
-    return phi[0] + X @ phi[1:]
+
+    def predict(self, phi, X):
+        return phi[0] + X @ phi[1:]
+
+    def pull_back(self, phi, X, slope):
+        """Σᵢ slopeᵢ ∇f(xᵢ, φ)."""
+        return np.concatenate([[slope.sum()], X.T @ slope])
 
 
-def penalty(phi, alpha):
+class Gabor:
+    """f(x, φ) = sin(z)·exp(−z²/window), z = φ₀ + κ(φ₁x₁ + … + φ_d x_d).
+
+    With a head, φ ends with amplitude and offset: offset + amplitude·f.
+    """
+
+    def __init__(self, window=8.0, input_scale=0.06, has_head=False):
+        self.window, self.input_scale, self.has_head = window, input_scale, has_head
+
+    def z(self, phi, X):
+        return phi[0] + self.input_scale * (X @ phi[1 : X.shape[1] + 1])
+
+    def wave(self, z):
+        return np.sin(z) * np.exp(-(z**2) / self.window)
+
+    def wave_derivative(self, z):
+        bell = np.exp(-(z**2) / self.window)
+        return np.cos(z) * bell - np.sin(z) * 2 * z / self.window * bell
+
+    def predict(self, phi, X):
+        f = self.wave(self.z(phi, X))
+        return phi[-1] + phi[-2] * f if self.has_head else f
+
+    def pull_back(self, phi, X, slope):
+        """Σᵢ slopeᵢ ∇f(xᵢ, φ)."""
+        z = self.z(phi, X)
+        inner, head = slope * self.wave_derivative(z), []
+        if self.has_head:
+            inner, head = phi[-2] * inner, [slope @ self.wave(z), slope.sum()]
+        return np.concatenate([[inner.sum()], self.input_scale * (X.T @ inner), head])
+
+
+LINEAR = Linear()
+
+
+def weights_of(phi, X):
+    """w = φ₁…φ_d, and 0 for the intercept and a head."""
+    w = np.array(phi)
+    w[0] = 0.0
+    w[X.shape[1] + 1 :] = 0.0
+    return w
+
+
+def penalty(phi, X, alpha):
     """alpha · R(w), R(w) = ½ ‖w‖²; the intercept φ₀ is not penalised."""
-    return alpha * 0.5 * (phi[1:] ** 2).sum()
+    return alpha * 0.5 * (weights_of(phi, X) ** 2).sum()
 
 
-def penalty_gradient(phi, alpha):
+def penalty_gradient(phi, X, alpha):
     """alpha · ∇R(w) = alpha · w, and 0 for the intercept."""
-    return alpha * np.concatenate([[0.0], phi[1:]])
+    return alpha * weights_of(phi, X)
 
 
 def mean_one(sample_weight, n_samples):
@@ -37,19 +86,17 @@ def mean_one(sample_weight, n_samples):
     return sample_weight / sample_weight.mean()
 
 
-def batch_objective(phi, X, y, s, alpha):
+def batch_objective(phi, X, y, s, alpha, model=LINEAR):
     """Σ_{i∈B} sᵢ (f(xᵢ) − yᵢ)² / |B| + alpha·R(w); the sᵢ have mean 1 over all rows."""
-    return (s * (predict(phi, X) - y) ** 2).sum() / len(y) + penalty(phi, alpha)
+    loss = (s * (model.predict(phi, X) - y) ** 2).sum() / len(y)
+    return loss + penalty(phi, X, alpha)
 
 
-def batch_gradient(phi, X, y, s, alpha, fit_intercept=True):
-    """g = Σ_{i∈B} sᵢ ∇ℓᵢ / |B| + alpha·∇R, ∇ℓᵢ = 2 (f(xᵢ) − yᵢ) · (1, xᵢ)."""
-    slope = 2.0 * s * (predict(phi, X) - y)
-    g = np.concatenate([[slope.sum()], X.T @ slope]) / len(y)
-    g = g + penalty_gradient(phi, alpha)
-    if not fit_intercept:
-        g[0] = 0.0
-    return g
+def batch_gradient(phi, X, y, s, alpha, model=LINEAR, is_trained=True):
+    """g = Σ_{i∈B} sᵢ ∇ℓᵢ / |B| + alpha·∇R, ∇ℓᵢ = 2 (f(xᵢ) − yᵢ) · ∇f(xᵢ)."""
+    slope = 2.0 * s * (model.predict(phi, X) - y)
+    g = model.pull_back(phi, X, slope) / len(y) + penalty_gradient(phi, X, alpha)
+    return np.where(is_trained, g, 0.0)
 
 
 def objective(phi, X, y, sample_weight=None, alpha=0.0):
@@ -57,10 +104,9 @@ def objective(phi, X, y, sample_weight=None, alpha=0.0):
     return batch_objective(phi, X, y, mean_one(sample_weight, len(y)), alpha)
 
 
-def gradient(phi, X, y, sample_weight=None, alpha=0.0, fit_intercept=True):
+def gradient(phi, X, y, sample_weight=None, alpha=0.0):
     """∇J(φ)."""
-    s = mean_one(sample_weight, len(y))
-    return batch_gradient(phi, X, y, s, alpha, fit_intercept)
+    return batch_gradient(phi, X, y, mean_one(sample_weight, len(y)), alpha)
 
 
 # --- solvers: from a gradient to a step ------------------------------------------
@@ -286,8 +332,9 @@ def train(
     batch_size=None,
     sample_weight=None,
     alpha=0.0,
-    fit_intercept=True,
+    is_trained=True,
     init=None,
+    model=LINEAR,
 ):
     """Train for one epoch per entry of `orders`.
 
@@ -302,6 +349,8 @@ def train(
         α₀; of a line search the longest step.
     batch_size : int or None
         None is the whole training set, as it is for ``solver="gd"`` in any case.
+    is_trained : bool or sequence of bool
+        Of each parameter; the others stay as they are.
 
     Returns
     -------
@@ -327,12 +376,12 @@ def train(
         for batch in batches(np.asarray(order), batch_size):
             rate = schedule_rates.now(epoch, t)
             point = point_of(phi, m, rate)
-            part = X[batch], y[batch], s[batch], alpha
+            part = X[batch], y[batch], s[batch], alpha, model
             loss += batch_objective(point, *part) * len(batch) / len(y)
             norm = math.nan
             if s[batch].sum() == 0:
                 continue  # a batch without weight says nothing
-            g = batch_gradient(point, *part, fit_intercept)
+            g = batch_gradient(point, *part, is_trained)
             norm = np.linalg.norm(g)
             if schedule == "line_search":
                 J = objective_along(phi, g, part)

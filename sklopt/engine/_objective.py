@@ -18,7 +18,7 @@ import numpy as np
 from ..kernels._codes import Model
 
 # Predictions held at once when many points are evaluated.
-NUMBERS_AT_ONCE = 2**21
+NUMBERS_AT_ONCE = 2**17
 
 
 def gabor(z, window):
@@ -86,6 +86,11 @@ class Objective(NamedTuple):
             inner = inner * phi[-2]
         inputs = self.input_scale * self.X.T
         return np.column_stack([inner, *(inner * inputs), *columns])
+
+    def visibility(self, phi):
+        """The largest |f(z)| or |f'(z)| that any sample sees of the wave."""
+        z = self._predictor(phi)
+        return max(np.abs(self._wave(z, order)).max() for order in (0, 1))
 
     def gradient(self, phi):
         """∇J at φ of shape (P,); 0 where a parameter is not trained."""

@@ -5,14 +5,20 @@ their objective are trained together as candidates on the same mini-batches, and
 every rung the worse half of those still running is dropped.
 """
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
 import numpy as np
 
-from ..kernels._codes import Status
-from ._train import join_histories, objective, train
-from ._types import Data, History
+from ..kernels._codes import Clock, Status
+from ._train import join_histories, train
+from ._types import History, State, empty_entries
 
-# Starts drawn for each one that is trained, and the samples that they are judged on.
-DRAWN_PER_START = 512
+# Starts that are drawn at least, the least for each one that is trained, and the
+# samples that they are judged on.
+N_DRAWN = 2048
+DRAWN_PER_START = 2
 JUDGED_ON = 1000
 
 # The phase that a wave runs through over half the range of the data, in radians.
@@ -22,51 +28,62 @@ SLOWEST_PHASE, FASTEST_PHASE = 1.5, 25.0
 FIRST_RUNG = 25
 
 
-def draw_starts(rng, data, n_starts):
+def draw_best_starts(objective, head_flags, n_starts, seed):
+    """The best of many random starts by their objective on some rows, (n_starts, P)."""
+    rng = np.random.default_rng(seed)
+    some = _some_rows(rng, objective)
+    phi = _draw_starts(rng, some, max(N_DRAWN, DRAWN_PER_START * n_starts))
+    if objective.has_head:
+        phi = np.hstack([phi, fit_head(some, phi, *head_flags)])
+    J = some.value(phi)
+    order = np.argsort(np.where(np.isfinite(J), J, np.inf), kind="stable")
+    return phi[order[:n_starts]]
+
+
+def _some_rows(rng, objective):
+    """The objective on at most `JUDGED_ON` rows of positive weight, drawn at random."""
+    rows = np.flatnonzero(objective.weight > 0)
+    if len(rows) > JUDGED_ON:
+        rows = np.sort(rng.choice(rows, JUDGED_ON, replace=False))
+    return objective._replace(
+        X=objective.X[rows], y=objective.y[rows], weight=objective.weight[rows]
+    )
+
+
+def _draw_starts(rng, objective, n_starts):
     """Random φ₀…φ_d of waves that lie within the data; (n_starts, n_features + 1).
 
     The direction of w is uniform. Along it the wave's centre z = 0 is uniform over the
     range of the data, and the phase that z runs through over half of that range is
-    log-uniform between 1.5 and 25. z is φ₀ + w·x, without an input scale.
+    log-uniform.
     """
-    n_features = data.X.shape[1]
-    directions = rng.standard_normal((n_starts, n_features))
-    X = data.X[data.weight > 0] if data.weight.size else data.X
-    along = directions @ X.T.astype(np.float64)
+    X = objective.X
+    directions = rng.standard_normal((n_starts, X.shape[1]))
+    along = directions @ X.T
     low, high = along.min(axis=1), along.max(axis=1)
-    phase = np.exp(
-        rng.uniform(np.log(SLOWEST_PHASE), np.log(FASTEST_PHASE), size=n_starts)
-    )
-    half = np.where(high > low, (high - low) / 2, 1.0)
-    slope = phase / half
+    bounds = np.log([SLOWEST_PHASE, FASTEST_PHASE])
+    phase = np.exp(rng.uniform(*bounds, size=n_starts))
+    slope = phase / np.where(high > low, (high - low) / 2, 1.0)
     centre = rng.uniform(low, high)
-    return np.column_stack([-slope * centre, slope[:, np.newaxis] * directions])
+    w = slope[:, np.newaxis] * directions / objective.input_scale
+    return np.column_stack([-slope * centre, w])
 
 
-def some_rows(rng, data):
-    """At most `JUDGED_ON` rows of the training set, drawn at random."""
-    n_samples = len(data.y)
-    if n_samples <= JUDGED_ON:
-        return data
-    rows = np.sort(rng.choice(n_samples, JUDGED_ON, replace=False))
-    weight = data.weight[rows] if data.weight.size else data.weight
-    parts = data.X[rows], data.y[rows], weight
-    for part in parts:
-        part.flags.writeable = False
-    return Data(*parts)
+def fit_head(objective, phi, fit_amplitude, fit_offset):
+    """Amplitude and offset of least squares for waves φ₀…φ_d (M, d + 1); (M, 2)."""
+    y, s = objective.y, objective.weight / objective.weight.sum()
+    f = objective._replace(has_head=False).prediction(phi)
+    f_mean, y_mean = (f @ s, y @ s) if fit_offset else (np.zeros(len(phi)), 0.0)
+    deviation = f - f_mean[:, np.newaxis]
+    power = (deviation * deviation) @ s
+    amplitude = np.ones(len(phi))
+    if fit_amplitude:
+        product = deviation @ (s * (y - y_mean))
+        np.divide(product, power, out=amplitude, where=power > 0)
+    return np.column_stack([amplitude, y_mean - amplitude * f_mean])
 
 
-def best_starts(data, plan, candidates, phi, n_best):
-    """The n_best of many starts (M, P) with the lowest objective, best first.
-
-    `candidates` are as many as there are starts.
-    """
-    J = objective(data, plan, candidates, phi)
-    J = np.where(np.isfinite(J), J, np.inf)
-    return phi[np.argsort(J, kind="stable")[:n_best]]
-
-
-def race(data, plan, candidates, state, max_epochs, *, drops):
+def race(data, plan, candidates, state, max_epochs, *, drops, n_threads):
     """Train all starts; drop the worse half of the running ones at every rung.
 
     Parameters
@@ -79,6 +96,8 @@ def race(data, plan, candidates, state, max_epochs, *, drops):
     max_epochs : int
     drops : bool
         Whether any is dropped at all.
+    n_threads : int
+        How many threads share the candidates; the outcome is the same for any number.
 
     Returns
     -------
@@ -89,12 +108,63 @@ def race(data, plan, candidates, state, max_epochs, *, drops):
     n_epochs = 0
     while n_epochs < max_epochs and _running(state).any():
         n_more = min(rung, max_epochs) - n_epochs
-        more = train(data, plan, candidates, state, n_more, is_divergence_fatal=False)
+        more = _train_running(data, plan, candidates, state, n_more, n_threads)
         history = join_histories(history, more)
         n_epochs, rung = n_epochs + n_more, 2 * rung
         if n_epochs < max_epochs:
             _drop_worse_half(state)
     return history
+
+
+def _train_running(data, plan, candidates, state, n_epochs, n_threads):
+    """Train the candidates that are running, in threads; the others stand still."""
+    shares = np.array_split(np.flatnonzero(_running(state)), n_threads)
+    shares = [rows for rows in shares if rows.size]
+    states = [
+        State(state.phi[r], state.slots[r], state.progress[r], state.clock.copy())
+        for r in shares
+    ]
+    is_cancelled = threading.Event()
+
+    def work(rows, part):
+        return train(
+            data,
+            plan,
+            candidates[rows],
+            part,
+            n_epochs,
+            is_divergence_fatal=False,
+            is_cancelled=is_cancelled.is_set,
+        )
+
+    if len(shares) == 1:
+        histories = [work(shares[0], states[0])]
+    else:
+        with ThreadPoolExecutor(len(shares)) as pool:
+            futures = list(map(partial(pool.submit, work), shares, states))
+            try:
+                histories = [future.result() for future in futures]
+            except BaseException:
+                is_cancelled.set()  # or Ctrl-C would wait for the others
+                raise
+    for rows, part in zip(shares, states, strict=True):
+        for whole, values in zip(state[:-1], part[:-1], strict=True):
+            whole[rows] = values
+    latest = max(states, key=lambda part: part.clock[Clock.EPOCH])
+    state.clock[:] = latest.clock
+    return _merged(state, shares, histories)
+
+
+def _merged(state, shares, histories):
+    """One history of all candidates: NaN, and no step, where one did not train."""
+    n_epochs = max(len(h.entries) for h in histories)
+    n_points = max(len(h.path) for h in histories)
+    entries = empty_entries(n_epochs, len(state.phi))
+    path = np.repeat(state.phi[np.newaxis], n_points, axis=0)
+    for rows, history in zip(shares, histories, strict=True):
+        entries[: len(history.entries), rows] = history.entries
+        path[: len(history.path), rows] = history.path
+    return History(entries, path)
 
 
 def _running(state):

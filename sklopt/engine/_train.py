@@ -5,7 +5,7 @@ import numpy as np
 from ..kernels._codes import Bracket, Clock, Filled, Model, Phase, Ray, Status, Store
 from ..kernels._epoch import add_objective, advance
 from ..kernels._line_search import search_line
-from ._types import ENTRY, TALLY, Data, History, Record, Scratch
+from ._types import TALLY, Data, History, Record, Scratch, empty_entries
 
 # One call of the compiled loop, in multiply-adds: about 10 ms, so that Ctrl-C is heard.
 CALL_BUDGET = 8_000_000
@@ -83,7 +83,16 @@ def _has_constant(plan):
     return plan.model == Model.LINEAR and plan.is_trained[0]
 
 
-def train(data, plan, candidates, state, max_epochs, *, is_divergence_fatal):
+def train(
+    data,
+    plan,
+    candidates,
+    state,
+    max_epochs,
+    *,
+    is_divergence_fatal,
+    is_cancelled=lambda: False,
+):
     """Train every candidate for at most `max_epochs` more epochs.
 
     Parameters
@@ -96,6 +105,9 @@ def train(data, plan, candidates, state, max_epochs, *, is_divergence_fatal):
     max_epochs : int
     is_divergence_fatal : bool
         Whether the epoch in which one of them diverges is the last of all.
+    is_cancelled : callable
+        Asked every few milliseconds whether the outcome is still wanted; else the state
+        is left in the middle of an epoch.
 
     Returns
     -------
@@ -109,12 +121,14 @@ def train(data, plan, candidates, state, max_epochs, *, is_divergence_fatal):
         while n_epochs < max_epochs and _is_unfinished(state, is_divergence_fatal):
             record = _record(data, plan, state, min(capacity, max_epochs - n_epochs))
             while record.filled[Filled.EPOCHS] < len(record.entries):
-                if not _is_unfinished(state, is_divergence_fatal):
+                if not _is_unfinished(state, is_divergence_fatal) or is_cancelled():
                     break
                 advance(data, plan, candidates, state, scratch, record, CALL_BUDGET)
                 if plan.searches_line:
                     search_line(data, plan, candidates, state, scratch, CALL_BUDGET)
             records.append(record)
+            if is_cancelled():
+                break
             n_epochs += int(record.filled[Filled.EPOCHS])
             capacity = min(2 * capacity, LONGEST_RECORD)
     return History(
@@ -164,11 +178,8 @@ def _record(data, plan, state, n_epochs):
     if points_per_epoch:
         largest = LARGEST_PATH // (points_per_epoch * state.phi.size)
         n_epochs = min(n_epochs, max(1, largest))
-    entries = np.zeros((n_epochs, n_candidates), dtype=ENTRY)
-    for name in ("loss", "rate", "gradient_norm"):
-        entries[name] = np.nan
     return Record(
-        entries=entries,
+        entries=empty_entries(n_epochs, n_candidates),
         path=np.empty((n_epochs * points_per_epoch, n_candidates, n_params)),
         filled=np.zeros(len(Filled), dtype=np.int64),
     )

@@ -79,6 +79,14 @@ ENTRY = _record_dtype(
 )
 
 
+def empty_entries(n_epochs, n_candidates):
+    """Entries of which nothing is known yet, (E, K)."""
+    entries = np.zeros((n_epochs, n_candidates), dtype=ENTRY)
+    for name in ("loss", "rate", "gradient_norm"):
+        entries[name] = np.nan
+    return entries
+
+
 class Data(NamedTuple):
     """The training set, read-only, C-ordered, one floating dtype."""
 

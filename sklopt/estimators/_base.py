@@ -57,6 +57,8 @@ class GradientTrained(RegressorMixin, BaseEstimator):
     - `_model_fields(coordinates, n_features)`: the fields of `Plan` that are its own;
     - `_run(data, plan, candidates, state, max_epochs)`: how candidates are trained;
     - `_best(loss)`: the candidates that are published, one a target;
+    - `_takes_as_single(data, is_single)`: whether y is one target, or an error;
+    - `_examine(data)`: a last look at the fitted parameters;
     - `_untapped(data)`: by how much their objectives could easily be lower;
     - `_check_start(origin, phi)` and `_publish_parameters(phi)`.
     """
@@ -124,6 +126,7 @@ class GradientTrained(RegressorMixin, BaseEstimator):
         """
         with unchanged_on_error(self):
             data, is_single = validated_data(self, X, y, sample_weight, is_first=True)
+            is_single = self._takes_as_single(data, is_single)
             training = self._begun(data, is_single)
             self._learn(data, training, self.max_iter, self.tol)
         if self.tol is not None:
@@ -167,6 +170,7 @@ class GradientTrained(RegressorMixin, BaseEstimator):
         with unchanged_on_error(self):
             is_first = not hasattr(self, "_training")
             data, is_single = validated_data(self, X, y, sample_weight, is_first)
+            is_single = self._takes_as_single(data, is_single)
             if is_first:
                 training = self._begun(data, is_single)
             else:
@@ -197,16 +201,18 @@ class GradientTrained(RegressorMixin, BaseEstimator):
         data, is_single = validated_data(owner, X, y, sample_weight, is_first)
         if not is_single:
             raise ValueError("y has several targets, each with a surface of its own.")
+        return self._objective_on(data, self._plain_coordinates(data.X.shape[1]))
+
+    def _objective_on(self, data, coordinates):
+        """J of one target on validated data in given coordinates."""
         n_samples, n_features = data.X.shape
-        model = self._model_fields(self._plain_coordinates(n_features), n_features)
+        weight = data.weight if data.weight.size else np.ones(n_samples)
         return Objective(
             X=data.X.astype(np.float64),
             y=data.y[:, 0].astype(np.float64),
-            weight=data.weight.astype(np.float64)
-            if data.weight.size
-            else np.ones(n_samples),
-            alpha=0.0 if self.penalty is None else self.alpha,
-            **model,
+            weight=weight.astype(np.float64),
+            alpha=0.0 if self.penalty is None else coordinates.alpha(self.alpha),
+            **self._model_fields(coordinates, n_features),
         )
 
     def _begun(self, data, is_single):
@@ -218,6 +224,7 @@ class GradientTrained(RegressorMixin, BaseEstimator):
         return Training.begun(
             phi,
             bool(self.store_path),
+            start=phi,
             coordinates=coordinates,
             targets=self._targets(len(phi)),
             is_single=is_single,
@@ -235,7 +242,11 @@ class GradientTrained(RegressorMixin, BaseEstimator):
                 f"{_describe_targets(data.y.shape[1], is_single)}."
             )
         self._check_start("the last fit", training.state.phi)
-        return training.resumed(bool(self.store_path))
+        resumed = training.resumed(bool(self.store_path))
+        is_automatic = self.learning_rate == "auto"
+        if is_automatic and not training.coordinates.is_plain:
+            return resumed
+        return resumed.moved(self._coordinates(data))
 
     def _given_phi(self, expected):
         """Parameters that a warm start or `init` gives, and where they are from."""
@@ -283,6 +294,7 @@ class GradientTrained(RegressorMixin, BaseEstimator):
         )
         history = join_histories(training.history, history)
         self._publish(training._replace(history=history), loss, data.X.dtype)
+        self._examine(data)
 
     def _lowered(self, data, training, tol):
         """What the engine reads of the parameters, and the training as it begins."""

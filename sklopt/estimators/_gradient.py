@@ -10,9 +10,10 @@ from ..kernels._codes import Model
 from ._base import GradientTrained
 from ._coordinates import Coordinates
 from ._inputs import FLOATS, naming, refuse_foreign
+from ._uncertainty import UncertaintyMixin, covariance
 
 
-class GradientRegressor(MultiOutputMixin, GradientTrained):
+class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
     """Linear regression trained by an optimizer of choice.
 
     Minimises J(φ) = Σᵢ sᵢ (φ₀ + φ₁xᵢ₁ + … + φ_d xᵢ_d − yᵢ)² / Σᵢ sᵢ, where φ₀ is the
@@ -67,6 +68,9 @@ class GradientRegressor(MultiOutputMixin, GradientTrained):
         optimizer begins anew; `partial_fit` is what goes on with it.
     store_path : {False, "epoch", "step"}, default=False
         Whether to keep the parameters after every epoch or every update in `path_`.
+    compute_covariance : bool, default=False
+        Whether to compute `covariance_`: a pass over X of n_samples · n_features²
+        operations.
 
     Attributes
     ----------
@@ -86,6 +90,12 @@ class GradientRegressor(MultiOutputMixin, GradientTrained):
         Parameters, intercept first: those of the start, then those after every epoch
         or update. (n_points, n_targets, n_features + 1) for several targets. Only with
         `store_path`.
+    covariance_ : ndarray of shape (n_features + 1, n_features + 1)
+        Covariance σ²(ZᵀSZ)⁻¹ of intercept and coefficients at a least-squares fit, with
+        Z = (1, X) and σ² = Σ s r²/(n − p); one a target where y has several; NaN, with
+        a warning, where data do not determine them. Only with `compute_covariance`.
+    standard_errors_ : ndarray of shape (n_features + 1,)
+        Square roots of its diagonal.
     n_iter_ : int or ndarray of shape (n_targets,)
         Epochs trained.
     t_ : int or ndarray of shape (n_targets,)
@@ -134,6 +144,10 @@ class GradientRegressor(MultiOutputMixin, GradientTrained):
     0.52
     """
 
+    _parameter_constraints: dict = GradientTrained._parameter_constraints | {
+        "compute_covariance": ["boolean"],
+    }
+
     def __init__(
         self,
         solver="gd",
@@ -153,6 +167,7 @@ class GradientRegressor(MultiOutputMixin, GradientTrained):
         random_state=None,
         warm_start=False,
         store_path=False,
+        compute_covariance=False,
     ):
         self.solver = solver
         self.learning_rate = learning_rate
@@ -170,6 +185,7 @@ class GradientRegressor(MultiOutputMixin, GradientTrained):
         self.random_state = random_state
         self.warm_start = warm_start
         self.store_path = store_path
+        self.compute_covariance = compute_covariance
 
     def predict(self, X):
         """Predict with the fitted linear model, ŷ = φ₀ + Σⱼ φⱼxⱼ.
@@ -221,6 +237,24 @@ class GradientRegressor(MultiOutputMixin, GradientTrained):
 
     def _best(self, loss):
         return np.arange(len(loss))
+
+    def _takes_as_single(self, data, is_single):
+        return is_single
+
+    def _examine(self, data):
+        if self.compute_covariance:
+            self._covariance = self._covariances(data)
+
+    def _covariances(self, data):
+        coordinates = self._plain_coordinates(data.X.shape[1])
+        objectives = [
+            self._objective_on(data._replace(y=data.y[:, k : k + 1]), coordinates)
+            for k in range(data.y.shape[1])
+        ]
+        phi = self._training.state.phi
+        pairs = zip(objectives, phi, strict=True)
+        result = np.array([covariance(*pair) for pair in pairs])
+        return result[0] if self._training.is_single else result
 
     def _untapped(self, data):
         alpha = 0.0 if self.penalty is None else self.alpha

@@ -24,7 +24,8 @@ class Training(NamedTuple):
 
     state: State
     history: History
-    coordinates: Coordinates  # of the parameters in `state` and `history`
+    start: np.ndarray  # (K, P), the parameters before the first epoch
+    coordinates: Coordinates  # of the parameters in `state`, `history` and `start`
     targets: np.ndarray  # (K,), the column of y of each candidate
     is_single: bool  # whether y was one target without an axis of its own
     seed: int
@@ -76,7 +77,10 @@ class Training(NamedTuple):
             progress[name] *= unit
         state = self.state._replace(phi=np.ascontiguousarray(phi), progress=progress)
         history = History(entries, path)
-        moved = self._replace(state=state, history=history, coordinates=coordinates)
+        start = coordinates.inward(self.coordinates.outward(self.start))
+        moved = self._replace(
+            state=state, history=history, start=start, coordinates=coordinates
+        )
         return moved._replace(rule=None).under(self.rule)
 
     def per_target(self, values):

@@ -1,0 +1,123 @@
+"""How often the Gabor wave is found: GaborRegressor against scipy's curve_fit.
+
+    python examples/benchmarks/bench_gabor.py [--problems 300] [--seed 0]
+
+Each problem is a wave with φ₀ in ±3 and φ₁ in 5 to 25 over x in ±15, seen by 30 to 300
+samples with noise of 0 to 0.2; then x is stretched by 0.1 to 100 and shifted, and φ₁
+with it. The best loss known is that of a dense random grid over the box of starts that
+`init="random"` documents, its 100 best points and the truth polished by least squares.
+A method has found the wave if its loss is within 1 % of that, or within a millionth of
+the target's variance where there is next to no noise. `curve_fit` sees x as it was
+before it was stretched, which only helps it.
+"""
+
+import argparse
+import time
+import warnings
+
+import numpy as np
+from scipy.optimize import OptimizeWarning, curve_fit, least_squares
+
+from sklopt import GaborRegressor
+
+WINDOW, INPUT_SCALE = 8.0, 0.06
+HALF_RANGE = 15.0
+GRID, POLISHED = 20_000, 100
+
+
+def wave(x, phi_0, phi_1):
+    """The model of the course."""
+    z = phi_0 + INPUT_SCALE * phi_1 * x
+    return np.sin(z) * np.exp(-z * z / WINDOW)
+
+
+def make_problem(rng):
+    """x before and after it is stretched and shifted, y, and the true φ."""
+    n = rng.integers(30, 301)
+    phi = rng.uniform(-3, 3), rng.uniform(5, 25)
+    x = rng.uniform(-HALF_RANGE, HALF_RANGE, n)
+    y = wave(x, *phi) + rng.uniform(0, 0.2) * rng.standard_normal(n)
+    stretch = 10 ** rng.uniform(-1, 2)
+    shift = rng.uniform(-3, 3) * HALF_RANGE
+    return x, stretch * (x + shift), y, phi
+
+
+def draw(rng, x, n):
+    """Points of the box that `init="random"` documents, for unstretched x."""
+    low, high = x.min(), x.max()
+    phase = np.exp(rng.uniform(np.log(1.5), np.log(25), n)) * rng.choice([-1, 1], n)
+    slope = phase / ((high - low) / 2)
+    return np.column_stack([-slope * rng.uniform(low, high, n), slope / INPUT_SCALE])
+
+
+def mean_square(phi, x, y):
+    """J(φ)."""
+    return ((wave(x, *phi) - y) ** 2).mean()
+
+
+def best_known(rng, x, y, truth):
+    """The lowest loss that a dense grid and polishing find."""
+    grid = draw(rng, x, GRID)
+    z = grid[:, :1] + INPUT_SCALE * grid[:, 1:] * x
+    J = ((np.sin(z) * np.exp(-z * z / WINDOW) - y) ** 2).mean(axis=1)
+    starts = [truth, *grid[np.argsort(J)[:POLISHED]]]
+    fits = (
+        least_squares(lambda p: wave(x, *p) - y, start, method="lm", xtol=1e-12)
+        for start in starts
+    )
+    return min(mean_square(fit.x, x, y) for fit in fits)
+
+
+def fit_curve(x, y, starts):
+    """The lowest loss of curve_fit over some starts; None is its default."""
+    losses = [np.inf]
+    for start in starts:
+        try:
+            phi, _ = curve_fit(wave, x, y, p0=start)
+        except RuntimeError:
+            continue
+        losses.append(mean_square(phi, x, y))
+    return min(losses)
+
+
+def timed(function, *args):
+    """Its value and its seconds."""
+    begin = time.perf_counter()
+    value = function(*args)
+    return value, time.perf_counter() - begin
+
+
+def main():
+    """Print the share of problems that each method solves, and its time."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--problems", type=int, default=300)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    rng = np.random.default_rng(options.seed)
+    methods = {
+        "GaborRegressor()": lambda x, wide, y: (
+            GaborRegressor(random_state=0).fit(wide[:, np.newaxis], y).loss_
+        ),
+        "curve_fit, default p0": lambda x, wide, y: fit_curve(x, y, [None]),
+        "curve_fit, 64 starts": lambda x, wide, y: fit_curve(x, y, draw(rng, x, 64)),
+    }
+    found = {name: [] for name in methods}
+    seconds = {name: [] for name in methods}
+    warnings.simplefilter("ignore", OptimizeWarning)
+    methods["GaborRegressor()"](*make_problem(np.random.default_rng(0))[:3])  # compiled
+    for _ in range(options.problems):
+        x, wide, y, truth = make_problem(rng)
+        lowest = best_known(rng, x, y, truth)
+        for name, method in methods.items():
+            loss, duration = timed(method, x, wide, y)
+            found[name].append(loss <= 1.01 * lowest + 1e-6 * y.var())
+            seconds[name].append(duration)
+    print(f"{options.problems} problems, seed {options.seed}")
+    print(f"{'method':24}{'found':>8}{'ms (median)':>14}{'ms (mean)':>12}")
+    for name in methods:
+        share, times = np.mean(found[name]), 1e3 * np.array(seconds[name])
+        print(f"{name:24}{share:8.1%}{np.median(times):14.1f}{times.mean():12.1f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,348 @@
+"""One Gabor wave, fitted from many starts."""
+
+import warnings
+from numbers import Integral, Real
+
+import numpy as np
+from joblib import effective_n_jobs
+from sklearn.exceptions import ConvergenceWarning, DataConversionWarning
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from ..engine._objective import gabor
+from ..engine._restarts import draw_best_starts, fit_head, race
+from ..kernels._codes import Model
+from ._base import GradientTrained
+from ._coordinates import Coordinates
+from ._inputs import FLOATS, naming, refuse_foreign
+from ._training import stop_reasons
+from ._uncertainty import UncertaintyMixin, covariance
+
+# A wave of which no sample sees more than this share is out of sight.
+VISIBLE = 1e-6
+
+
+class GaborRegressor(UncertaintyMixin, GradientTrained):
+    """A Gabor wave trained by an optimizer of choice, from several starts.
+
+    The model is f(x, φ) = sin(z)·exp(−z²/window) with the linear predictor
+    z = φ₀ + input_scale·(φ₁x₁ + … + φ_d x_d); with `fit_amplitude` or `fit_offset` it
+    is offset + amplitude·f. It minimises J(φ) = Σᵢ sᵢ (f(xᵢ, φ) − yᵢ)² / Σᵢ sᵢ, which
+    has many minima and saddle points: where training ends depends on where it starts.
+
+    Parameters
+    ----------
+    solver : str or object, default="adam"
+        How gradients become steps; see `GradientRegressor`.
+    learning_rate : float or "auto", default="auto"
+        The rate α₀ > 0 of the first epoch. A number trains φ itself, as the textbook
+        does. ``"auto"`` chooses rate and units: see Notes.
+    schedule : str or object, default="constant"
+        How the rate changes; see `GradientRegressor`.
+    batch_size : int, "auto" or None, default=None
+        Rows of a mini-batch; None is all of them.
+    window : float, default=8.0
+        Width of the wave, > 0; Prince prints 32.
+    input_scale : float, default=0.06
+        κ > 0, what w·x is multiplied by.
+    fit_amplitude : bool, default=False
+        Whether the wave's amplitude is trained; else it is 1.
+    fit_offset : bool, default=False
+        Whether an offset is trained; else it is 0.
+    loss : {"squared_error"}, default="squared_error"
+        ℓ(f, y) = (f − y)², without a factor ½.
+    penalty : {"l2"} or None, default=None
+        ``"l2"`` adds alpha·½‖w‖² to the objective.
+    alpha : float, default=1e-4
+        Weight of the penalty, >= 0.
+    init : "random" or array-like, default="random"
+        Where training starts. ``"random"`` draws 2048 starts, or twice `n_init`, and
+        trains those of the lowest objective on at most 1000 samples: the direction of w
+        is uniform; along it the wave's centre z = 0 is uniform over the range of the
+        data, and the phase that z runs through over half of that range is log-uniform
+        between 1.5 and 25.
+        An array is one start (n_features + 1,) or several (n_init, n_features + 1),
+        φ₀ first. Amplitude and offset start at their least-squares values.
+    n_init : int, default=8
+        Number of random starts that are trained.
+    max_iter : int, default=1000
+        Epochs at most.
+    tol : float or None, default=1e-5
+        A start is done when its mean objective of an epoch has not improved by more
+        than this share of itself for `n_iter_no_change` epochs. After 25, 50, 100, …
+        epochs the worse half of those still running is dropped. None does neither.
+    n_iter_no_change : int, default=5
+        Epochs without improvement that are borne; more where a solver has a memory.
+    shuffle : bool, default=True
+        Whether every epoch draws a new order of the rows, where there are mini-batches.
+    random_state : int, RandomState instance or None, default=None
+        Where starts and the order of the rows come from.
+    warm_start : bool, default=False
+        Whether `fit` starts at the parameters of the last fit only.
+    store_path : {False, "epoch", "step"}, default=False
+        Whether to keep the parameters after every epoch or every update in `path_`.
+    n_jobs : int or None, default=None
+        Threads that the starts are shared among; None is one, -1 all cores. The
+        outcome does not depend on it.
+
+    Attributes
+    ----------
+    phi_ : ndarray of shape (n_features + 1,)
+        φ₀…φ_d of the best start.
+    amplitude_, offset_ : float
+        1 and 0 where not trained.
+    loss_ : float
+        J at the fitted parameters.
+    loss_curve_ : ndarray of shape (n_iter_,)
+        Mean objective of every epoch of the best start.
+    history_ : DataFrame
+        Epoch, update, loss, learning_rate and gradient_norm of the best start.
+    path_ : ndarray of shape (n_points, n_params)
+        Parameters of the best start: those it began with, then those after every epoch
+        or update; φ₀…φ_d, then amplitude and offset where one of them is trained. Only
+        with `store_path`.
+    init_results_ : DataFrame
+        A row a start: `restart`, the starting parameters ``start_0``…, the final ones
+        ``phi_0``…, `loss`, `n_iter` and `stop_reason`.
+    covariance_ : ndarray of shape (n_params, n_params)
+        Covariance of the trained parameters in the order of `path_`; see Notes.
+    standard_errors_ : ndarray of shape (n_params,)
+        Square roots of its diagonal.
+    n_iter_, t_ : int
+        Epochs and updates of the best start.
+    stop_reason_ : str
+        ``"tol"``, ``"max_iter"``, or ``"saturated"`` where no sample sees the wave.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, where X had names.
+
+    See Also
+    --------
+    GradientRegressor : The linear model.
+    scipy.optimize.curve_fit : Fits any function, from one start.
+
+    Notes
+    -----
+    ``learning_rate="auto"`` trains the same wave on standardised data (features of mean
+    0 and variance 1; the target of size 1 where an amplitude is fitted),
+    in which one rate suits every parameter, and gives φ for the data as they are. The
+    rate there is that of `GradientRegressor` with the curvature of a wave of amplitude
+    1; adam moves z by at most 0.2 an update. The fit does not depend on the scale or
+    the origin of any feature then; only with a penalty all features share one scale.
+
+    `covariance_` is σ²(DᵀSD)⁻¹ with D = ∂f/∂φ and σ² = Σ s r²/(n − p), n samples of
+    positive weight and p trained parameters: the Gauss-Newton approximation that
+    `scipy.optimize.curve_fit` gives. NaN, with a warning, where data do not determine
+    the parameters.
+
+    References
+    ----------
+    .. [1] Prince, S. J. D. (2023). Understanding Deep Learning, chapter 6. MIT Press.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklopt import GaborRegressor
+    >>> x = np.linspace(-15, 15, 60)[:, np.newaxis]
+    >>> z = 0.5 + 0.06 * 16.0 * x[:, 0]
+    >>> y = np.sin(z) * np.exp(-z**2 / 8)
+    >>> GaborRegressor(random_state=0).fit(x, y).phi_.round(2)
+    array([ 0.5, 16. ])
+    """
+
+    _parameter_constraints: dict = GradientTrained._parameter_constraints | {
+        "window": [Interval(Real, 0, None, closed="neither")],
+        "input_scale": [Interval(Real, 0, None, closed="neither")],
+        "fit_amplitude": ["boolean"],
+        "fit_offset": ["boolean"],
+        "init": [StrOptions({"random"}), "array-like"],
+        "n_init": [Interval(Integral, 1, None, closed="left")],
+        "n_jobs": [Integral, None],
+    }
+    _parameter_constraints.pop("fit_intercept")
+
+    def __init__(
+        self,
+        solver="adam",
+        *,
+        learning_rate="auto",
+        schedule="constant",
+        batch_size=None,
+        window=8.0,
+        input_scale=0.06,
+        fit_amplitude=False,
+        fit_offset=False,
+        loss="squared_error",
+        penalty=None,
+        alpha=1e-4,
+        init="random",
+        n_init=8,
+        max_iter=1000,
+        tol=1e-5,
+        n_iter_no_change=5,
+        shuffle=True,
+        random_state=None,
+        warm_start=False,
+        store_path=False,
+        n_jobs=None,
+    ):
+        self.solver = solver
+        self.learning_rate = learning_rate
+        self.schedule = schedule
+        self.batch_size = batch_size
+        self.window = window
+        self.input_scale = input_scale
+        self.fit_amplitude = fit_amplitude
+        self.fit_offset = fit_offset
+        self.loss = loss
+        self.penalty = penalty
+        self.alpha = alpha
+        self.init = init
+        self.n_init = n_init
+        self.max_iter = max_iter
+        self.tol = tol
+        self.n_iter_no_change = n_iter_no_change
+        self.shuffle = shuffle
+        self.random_state = random_state
+        self.warm_start = warm_start
+        self.store_path = store_path
+        self.n_jobs = n_jobs
+
+    def predict(self, X):
+        """Predict with the fitted wave.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            offset + amplitude·f(x, φ).
+        """
+        check_is_fitted(self)
+        refuse_foreign(X=X)
+        with naming("X"):
+            X = validate_data(self, X, dtype=FLOATS, reset=False)
+        z = self.phi_[0] + self.input_scale * (X @ self.phi_[1:])
+        return self.offset_ + self.amplitude_ * gabor(z, self.window)
+
+    @property
+    def init_results_(self):
+        """The starts and what became of them, as a pandas DataFrame."""
+        import pandas as pd
+
+        check_is_fitted(self)
+        training = self._training
+        coordinates, progress = training.coordinates, training.state.progress
+        start = coordinates.outward(training.start)
+        end = coordinates.outward(training.state.phi)
+        columns = {"restart": np.arange(len(end))}
+        columns |= {f"start_{p}": values for p, values in enumerate(start.T)}
+        columns |= {f"phi_{p}": values for p, values in enumerate(end.T)}
+        columns |= {
+            "loss": coordinates.size**2 * progress["final"],
+            "n_iter": progress["n_epochs"],
+            "stop_reason": stop_reasons(progress),
+        }
+        return pd.DataFrame(columns)
+
+    @property
+    def _has_head(self):
+        return self.fit_amplitude or self.fit_offset
+
+    def _plain_coordinates(self, n_features):
+        return Coordinates.plain(n_features, self.input_scale)
+
+    def _coordinates(self, data):
+        if self.learning_rate != "auto":
+            return self._plain_coordinates(data.X.shape[1])
+        return Coordinates.standard(
+            data,
+            self.input_scale,
+            scales_target=self.fit_amplitude,
+            is_isotropic=self.penalty is not None,
+        )
+
+    def _model_fields(self, coordinates, n_features):
+        head = [self.fit_amplitude, self.fit_offset] if self._has_head else []
+        return {
+            "model": Model.GABOR,
+            "input_scale": coordinates.input_scale,
+            "window": self.window,
+            "has_head": self._has_head,
+            "is_trained": np.array([True] * (n_features + 1) + head),
+        }
+
+    def _takes_as_single(self, data, is_single):
+        if is_single:
+            return True
+        if data.y.shape[1] > 1:
+            raise ValueError(
+                f"y has {data.y.shape[1]} columns, but GaborRegressor fits one target: "
+                "fit one for each, e.g. with MultiOutputRegressor."
+            )
+        warnings.warn(
+            "A column-vector y was passed when a 1d array was expected; it is "
+            "flattened, as y.ravel() does.",
+            DataConversionWarning,
+            stacklevel=5,
+        )
+        return True
+
+    def _targets(self, n_candidates):
+        return np.zeros(n_candidates, dtype=np.int64)
+
+    def _first_phi(self, data, coordinates, is_single, seed):
+        n_features = data.X.shape[1]
+        objective = self._objective_on(data, coordinates)
+        is_warm = self.warm_start and hasattr(self, "_training")
+        if isinstance(self.init, str) and not is_warm:
+            return draw_best_starts(objective, self._head_flags, self.n_init, seed)
+        shape = (objective.n_params if is_warm else n_features + 1,)
+        _, phi = self._given_phi([shape, (len(np.atleast_2d(self.init)), *shape)])
+        phi = coordinates.inward(np.atleast_2d(phi))
+        if self._has_head and not is_warm:
+            phi = np.hstack([phi, fit_head(objective, phi, *self._head_flags)])
+        return phi
+
+    @property
+    def _head_flags(self):
+        return self.fit_amplitude, self.fit_offset
+
+    def _check_start(self, origin, phi):
+        """Any start will do."""
+
+    def _run(self, data, plan, candidates, state, max_epochs):
+        n_threads = effective_n_jobs(self.n_jobs)
+        drops = self.tol is not None
+        return race(
+            data, plan, candidates, state, max_epochs, drops=drops, n_threads=n_threads
+        )
+
+    def _best(self, loss):
+        return np.array([np.where(np.isfinite(loss), loss, np.inf).argmin()])
+
+    def _untapped(self, data):
+        return np.zeros(1)
+
+    def _publish_parameters(self, phi):
+        n_linear = self.n_features_in_ + 1
+        self.phi_ = phi[:n_linear]
+        self.amplitude_, self.offset_ = phi[n_linear:] if self._has_head else (1.0, 0.0)
+
+    def _examine(self, data):
+        objective = self._objective_on(data, self._plain_coordinates(data.X.shape[1]))
+        phi = self._last_phi()
+        self._covariance = covariance(objective, phi)
+        if objective.visibility(phi) < VISIBLE:
+            self.stop_reason_ = "saturated"
+            warnings.warn(
+                "GaborRegressor ended where no sample sees the wave: |z| is so large "
+                "that its value and its slope vanish, and with them the gradient. "
+                "Start elsewhere, e.g. with init='random', or lower the learning rate.",
+                ConvergenceWarning,
+                stacklevel=5,
+            )

@@ -1,0 +1,68 @@
+"""How well data determine the parameters."""
+
+import warnings
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+# Trained parameters whose columns of ∂f/∂φ are closer to dependence are not determined.
+LARGEST_CONDITION = 1e10
+
+
+def covariance(objective, phi):
+    """σ²(DᵀSD)⁻¹ at φ, (P, P); 0 where not trained, NaN where not determined.
+
+    D = ∂f/∂φ and σ² = Σ s r²/(n − p), for n samples of positive weight and p trained
+    parameters: the Gauss-Newton approximation of `scipy.optimize.curve_fit`, and for a
+    linear model that of least squares. An L2 penalty adds n·alpha/2 to the diagonal of
+    DᵀSD that belongs to w.
+
+    References
+    ----------
+    Seber, G. A. F. and Wild, C. J. (1989). Nonlinear Regression, chapter 2. Wiley.
+    """
+    is_trained = objective.is_trained
+    root = np.sqrt(objective.weight)[:, np.newaxis]
+    rows = [root * objective.jacobian(phi)]
+    if objective.alpha:
+        ridge = np.zeros(len(phi))
+        ridge[1 : objective.X.shape[1] + 1] = len(root) * objective.alpha / 2
+        rows.append(np.diag(np.sqrt(ridge)))
+    R = np.linalg.qr(np.vstack(rows)[:, is_trained], mode="r")
+    result = np.zeros((len(phi), len(phi)))
+    result[np.ix_(is_trained, is_trained)] = np.nan
+    n_free = (root > 0).sum() - is_trained.sum()
+    norms = np.sqrt((R * R).sum(axis=0))
+    if n_free <= 0 or not (norms > 0).all():
+        return result
+    _, singular, Vt = np.linalg.svd(R / norms)
+    if singular[0] > LARGEST_CONDITION * singular[-1]:
+        return result
+    residual = objective.prediction(phi) - objective.y
+    variance = (objective.weight * residual**2).sum() / n_free
+    inverse_root = Vt.T / singular / norms[:, np.newaxis]
+    result[np.ix_(is_trained, is_trained)] = variance * inverse_root @ inverse_root.T
+    return result
+
+
+class UncertaintyMixin:
+    """The covariance of the parameters, which `_covariance` keeps, as attributes."""
+
+    @property
+    def covariance_(self):
+        """Covariance of the parameters, (n_params, n_params)."""
+        check_is_fitted(self)
+        if not hasattr(self, "_covariance"):
+            raise AttributeError("covariance_ is there after compute_covariance=True.")
+        if np.isnan(self._covariance).any():
+            warnings.warn(
+                "The data do not determine the parameters: their covariance is NaN.",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+        return self._covariance
+
+    @property
+    def standard_errors_(self):
+        """Standard error of every parameter, (n_params,)."""
+        return np.sqrt(np.diagonal(self.covariance_, axis1=-2, axis2=-1))
