@@ -10,6 +10,9 @@ from ._types import TALLY, Data, History, Record, Scratch, empty_entries
 # One call of the compiled loop, in multiply-adds: about 10 ms, so that Ctrl-C is heard.
 CALL_BUDGET = 8_000_000
 
+# What a row costs at most for each of its numbers: one number, and a wave.
+COSTLIEST_NUMBER = 30
+
 # Epochs that the first record holds; each next one holds twice as many, up to a limit.
 FIRST_RECORD = 32
 LONGEST_RECORD = 4096
@@ -24,7 +27,7 @@ def objective(data, plan, candidates, phi):
     """J(φ) of every candidate, at parameters of shape (K, P); shape (K,)."""
     n_samples = data.X.shape[0]
     total = np.zeros(len(phi))
-    step = CALL_BUDGET // phi.size + 1
+    step = CALL_BUDGET // (phi.size * COSTLIEST_NUMBER) + 1
     with np.errstate(all="ignore"):
         for first in range(0, n_samples, step):
             stop = min(first + step, n_samples)

@@ -243,10 +243,11 @@ class GradientTrained(RegressorMixin, BaseEstimator):
             )
         self._check_start("the last fit", training.state.phi)
         resumed = training.resumed(bool(self.store_path))
-        is_automatic = self.learning_rate == "auto"
-        if is_automatic and not training.coordinates.is_plain:
-            return resumed
-        return resumed.moved(self._coordinates(data))
+        last, fresh = training.coordinates, self._coordinates(data)
+        # Standardised once, for the data of the first call: φ must not jump.
+        is_kept = not (last.is_plain or fresh.is_plain)
+        is_kept &= last.outer_input_scale == fresh.outer_input_scale
+        return resumed if is_kept else resumed.moved(fresh)
 
     def _given_phi(self, expected):
         """Parameters that a warm start or `init` gives, and where they are from."""

@@ -51,7 +51,8 @@ class Coordinates(NamedTuple):
     @property
     def is_plain(self):
         """Whether nothing is to be done."""
-        return self.input_scale == self.outer_input_scale and not self.centre.any()
+        plain = Coordinates.plain(len(self.centre), self.outer_input_scale)
+        return all(map(np.array_equal, self, plain))
 
     def data(self, data):
         """The training set in these coordinates."""

@@ -313,7 +313,10 @@ class GaborRegressor(UncertaintyMixin, GradientTrained):
         return self.fit_amplitude, self.fit_offset
 
     def _check_start(self, origin, phi):
-        """Any start will do."""
+        if phi.shape[1] != self.n_features_in_ + 1 + 2 * self._has_head:
+            raise ValueError(
+                f"{origin} was with another fit_amplitude or fit_offset: fit anew."
+            )
 
     def _run(self, data, plan, candidates, state, max_epochs):
         n_threads = effective_n_jobs(self.n_jobs)

@@ -6,4 +6,5 @@ A call of the loop is given a budget in these units, so that it ends in time for
 ROW = 16  # visiting a row, beside its multiply-adds
 BATCH = 64  # opening and closing a mini-batch, beside its multiply-adds
 SHUFFLE = 16  # drawing the place of a row
+WAVE = 40  # sine, cosine and exponential of a wave, for one row
 TRIAL = 8  # the loss of one row at one step of a line search

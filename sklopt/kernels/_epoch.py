@@ -16,7 +16,12 @@ from . import _costs as cost
 from ._batches import draw_order, row_at
 from ._cache import entry_point, kernel
 from ._codes import Clock, Filled, Phase, Rule, Schedule, Status, Store
-from ._models import add_row_gradient, linear_predictor, prediction_at
+from ._models import (
+    add_row_gradient,
+    linear_predictor,
+    model_cost,
+    prediction_at,
+)
 from ._penalties import add_penalty_gradient, penalty_value
 from ._records import norm, record_point
 from ._rows import row_loss, row_slope, row_weight
@@ -92,7 +97,8 @@ def shuffle(data, plan, clock, order, budget):
 def walk(data, plan, candidates, state, scratch, record, budget):
     """Walk the mini-batches as far as the budget reaches; returns the cost."""
     n_rows = data.X.shape[0]
-    row_cost = state.phi.shape[0] * (state.phi.shape[1] + cost.ROW)
+    visit = state.phi.shape[1] + cost.ROW + model_cost(plan)
+    row_cost = state.phi.shape[0] * visit
     batch_cost = state.phi.size + cost.BATCH
     point = scratch.point if plan.looks_ahead else state.phi
     row = state.clock[Clock.ROW]

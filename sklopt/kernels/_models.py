@@ -10,6 +10,7 @@ prediction is offset + amplitude · f(z) instead of f(z).
 
 import math
 
+from . import _costs as cost
 from ._cache import kernel
 from ._codes import Model
 
@@ -45,6 +46,12 @@ def model_derivative(plan, z):
     if plan.model == Model.GABOR:
         return gabor_derivative(z, plan.window)
     return math.nan
+
+
+@kernel
+def model_cost(plan):
+    """What f and f' of one row cost."""
+    return cost.WAVE if plan.model == Model.GABOR else 0
 
 
 @kernel

@@ -193,6 +193,24 @@ def test_scale_and_origin_of_x_change_nothing(has_head):
         assert_allclose(louder.amplitude_, 1e6 * model.amplitude_, rtol=1e-4)
 
 
+def test_symmetric_x_in_natural_units_is_standardised_too():
+    x = np.linspace(-40, 40, 81)
+    y = wave(x, 0.3, 6.0)
+    model = GaborRegressor(input_scale=1.0, random_state=0).fit(x[:, None], y)
+    assert_allclose(model.phi_, [0.3, 0.06 * 6.0], rtol=1e-3)
+    assert_allclose(model.predict(x[:, None]), y, atol=1e-2)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_gd_at_the_automatic_rate_only_descends(seed):
+    rng = np.random.default_rng(seed)
+    X, y = make_wave(n_features=2, seed=seed)
+    init = np.array([rng.uniform(-2, 2), *rng.uniform(-20, 20, size=2)])
+    model = GaborRegressor("gd", init=init, max_iter=300, tol=None).fit(X, y)
+    assert (np.diff(model.loss_curve_) <= 1e-15).all()
+    assert model.loss_curve_[-1] < model.loss_curve_[0]
+
+
 @pytest.mark.parametrize("learning_rate", ["auto", 0.05])
 def test_objective_is_that_of_the_published_parameters(learning_rate):
     X, y = make_wave(n_features=3)
@@ -229,6 +247,26 @@ def test_partial_fit_in_other_units_goes_on_from_the_same_place():
     model.set_params(learning_rate=1e-12, solver="gd").partial_fit(X + 3.0, 9.0 * y)
     assert_allclose(model.phi_, phi, rtol=1e-8)
     assert_allclose(model.loss_curve_[-1], loss, rtol=1e-8)
+
+
+def test_partial_fit_with_another_input_scale_keeps_phi():
+    X, y = make_wave()
+    model = GaborRegressor(random_state=0, n_init=1, max_iter=40, tol=None)
+    phi = model.fit(X + 3.0, y).phi_.copy()
+    model.set_params(input_scale=0.05, solver="gd", store_path="epoch")
+    model.partial_fit(X + 3.0, y)
+    assert_allclose(model.path_[0], phi, rtol=1e-10)
+    expected = reference.batch_objective(
+        phi, X + 3.0, y, np.ones(len(y)), 0.0, reference.Gabor(input_scale=0.05)
+    )
+    assert_allclose(model.loss_curve_[-1], expected, rtol=1e-10)
+
+
+def test_partial_fit_cannot_take_up_a_head():
+    X, y = make_wave()
+    model = GaborRegressor(random_state=0).partial_fit(X, y)
+    with pytest.raises(ValueError, match="with another fit_amplitude or fit_offset"):
+        model.set_params(fit_offset=True).partial_fit(X, y)
 
 
 def test_the_worse_half_is_dropped_at_every_rung():
