@@ -25,7 +25,7 @@ import numpy as np
 import pandas as pd
 import sklearn
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import SGDRegressor
+from sklearn.linear_model import LinearRegression, Ridge, SGDRegressor
 from sklearn.neural_network import MLPRegressor
 from threadpoolctl import threadpool_limits
 
@@ -42,9 +42,14 @@ EPOCH_JOBS = [
     (200_000, 200, 32, None),
 ]
 INTERRUPTED = {
-    "full batch": {"solver": "gd"},
+    "full batch": {"solver": "gd", "precompute": False},
+    "sufficient statistics": {"solver": "gd", "precompute": True},
     "mini-batch": {"solver": "sgd", "batch_size": 32},
-    "line search": {"solver": "gd", "schedule": "line_search"},
+    "line search": {
+        "solver": "gd",
+        "schedule": "line_search",
+        "precompute": False,
+    },
     "automatic rate": {"solver": "gd", "learning_rate": "auto"},
 }
 
@@ -154,6 +159,37 @@ def measure_float32(jobs, n_turns):
             "batch": batch_size,
             **compared(n_turns, float32=narrow, float64=wide),
             "X @ w (s)": measure_pass(narrow[1], n_turns),
+        }
+
+
+def measure_full_batch(n_samples, n_features, n_turns):
+    """1000 epochs on sufficient statistics, on the samples, and two direct solvers."""
+    X, y = make_data(n_samples, n_features)
+
+    def fit(n_epochs, **changes):
+        model = GradientRegressor("nesterov", batch_size=None, tol=None)
+        model.set_params(max_iter=n_epochs, **changes)
+        return partial(model.fit, X, y)
+
+    few = {"learning_rate": 0.1, "precompute": False}
+    times = in_turns(
+        {
+            "1000 epochs on sufficient statistics": fit(1000),
+            'Ridge(solver="cholesky")': partial(Ridge(solver="cholesky").fit, X, y),
+            "LinearRegression()": partial(LinearRegression().fit, X, y),
+            "one": fit(1, **few),
+            "eleven": fit(11, **few),
+        },
+        n_turns,
+    )
+    first = times.iloc[:, 0]
+    an_epoch = (times.pop("eleven") - times.pop("one")) / 10
+    times["1000 epochs on the samples (from 10)"] = 1000 * an_epoch
+    for name, column in times.items():
+        yield {
+            "fit": f"{n_samples:,} × {n_features}, {name}",
+            "seconds": column.median(),
+            "ratio to the first": (column / first).median(),
         }
 
 
@@ -291,6 +327,7 @@ def main():
     warm_up()
     show("One shuffled epoch", measure_epochs(jobs, n_turns))
     show("One shuffled epoch in float32", measure_float32(jobs, n_turns))
+    show("Full batch", measure_full_batch(*largest, n_turns))
     show("Memory of a fit beyond X and y", measure_memory(*largest))
     show("100 × 5, ten epochs", measure_small_fit(200 // shrink))
     show("Ctrl-C during a fit", measure_interrupts(*largest, n_turns + 3))

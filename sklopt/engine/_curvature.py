@@ -126,7 +126,7 @@ def _blocks(data, fit_intercept):
         rows = slice(first, first + n_rows)
         X = data.X[rows]
         Z = np.empty((len(X), n_features + 1))
-        Z[:, 0] = fit_intercept
+        Z[:, 0] = fit_intercept * (data.bias[rows] if data.bias.size else 1.0)
         Z[:, 1:] = X
         if data.weight.size:
             Z *= np.sqrt(data.weight[rows], dtype=np.float64)[:, np.newaxis]
@@ -141,7 +141,8 @@ def _gram_of_columns(data, fit_intercept):
 def _gram_of_rows(data, fit_intercept):
     """The products zᵢᵀzₖ, which have the same eigenvalues other than 0."""
     n_samples, n_features = data.X.shape
-    gram = np.full((n_samples, n_samples), float(fit_intercept))
+    bias = data.bias if data.bias.size else np.ones(n_samples)
+    gram = fit_intercept * np.outer(bias, bias)
     n_columns = max(1, NUMBERS_AT_ONCE // n_samples)
     for first in range(0, n_features, n_columns):
         X = data.X[:, first : first + n_columns].astype(np.float64)

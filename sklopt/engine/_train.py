@@ -56,10 +56,9 @@ def judge_start(data, plan, candidates, state, is_new):
             "magnitude."
         )
     if _has_constant(plan):
-        weights = data.weight if data.weight.size else None
-        for k, target in enumerate(candidates["target"]):
-            y = data.y[:, target].astype(np.float64, copy=False)
-            constant[k] = np.average(y, weights=weights)
+        s = data.weight if data.weight.size else np.ones(len(data.y))
+        bias = data.bias if data.bias.size else np.ones(len(data.y))
+        constant[:, 0] = (s * bias) @ data.y[:, candidates["target"]] / (s @ bias**2)
     progress = state.progress
     progress["reference"] = np.maximum(progress["reference"], reference)
     progress["trivial"] = objective(*featureless, constant)
@@ -68,7 +67,7 @@ def judge_start(data, plan, candidates, state, is_new):
 def _jump(data, plan, candidates, state):
     """By how much J rises only since the data are not those of the last training."""
     rows = slice(JUMP_ROWS)
-    some = Data(data.X[rows], data.y[rows], data.weight[rows])
+    some = Data(*(array[rows] for array in data))
     now, before = objective(some, plan, candidates, state.phi), state.progress["final"]
     has_jumped = (before > 0.0) & (now > SMALLEST_JUMP * before)
     return np.divide(now, before, out=np.ones_like(now), where=has_jumped)

@@ -87,12 +87,20 @@ def empty_entries(n_epochs, n_candidates):
     return entries
 
 
+def read_only(array):
+    """An aligned read-only view, so that the kernels see one kind of array."""
+    view = np.require(array, requirements=["C", "A"]).view()
+    view.flags.writeable = False
+    return view
+
+
 class Data(NamedTuple):
     """The training set, read-only, C-ordered, one floating dtype."""
 
     X: np.ndarray  # (n_samples, n_features)
     y: np.ndarray  # (n_samples, n_targets)
     weight: np.ndarray  # (n_samples,) of mean 1, or (0,) for none
+    bias: np.ndarray = read_only(np.empty(0))  # what φ₀ is multiplied by, (0,) for 1
 
 
 class Plan(NamedTuple):

@@ -57,6 +57,7 @@ class GradientTrained(RegressorMixin, BaseEstimator):
     - `_model_fields(coordinates, n_features)`: the fields of `Plan` that are its own;
     - `_run(data, plan, candidates, state, max_epochs)`: how candidates are trained;
     - `_best(loss)`: the candidates that are published, one a target;
+    - `_trained_on(data, max_epochs)`: the data, or others with the same objective;
     - `_takes_as_single(data, is_single)`: whether y is one target, or an error;
     - `_examine(data)`: a last look at the fitted parameters;
     - `_untapped(data)`: by how much their objectives could easily be lower;
@@ -276,7 +277,7 @@ class GradientTrained(RegressorMixin, BaseEstimator):
     def _learn(self, data, training, max_epochs, tol):
         """Train, and publish the outcome."""
         is_new = training.is_new
-        inner = training.coordinates.data(data)
+        inner = self._trained_on(training.coordinates.data(data), max_epochs)
         training, candidates, plan = self._lowered(inner, training, tol)
         state = training.state
         judge_start(inner, plan, candidates, state, is_new)

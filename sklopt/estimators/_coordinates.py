@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..engine._types import Data
+from ..engine._types import read_only
 
 
 class Coordinates(NamedTuple):
@@ -60,9 +60,7 @@ class Coordinates(NamedTuple):
             return data
         X = ((data.X - self.centre) / self.scale).astype(data.X.dtype)
         y = (data.y / self.size).astype(data.X.dtype)
-        for array in (X, y):
-            array.flags.writeable = False
-        return Data(X, y, data.weight)
+        return data._replace(X=read_only(X), y=read_only(y))
 
     def alpha(self, alpha):
         """The penalty's weight: alpha'·‖w'‖² = alpha·‖w‖²/size²."""

@@ -292,6 +292,9 @@ class GaborRegressor(UncertaintyMixin, GradientTrained):
         )
         return True
 
+    def _trained_on(self, data, max_epochs):
+        return data
+
     def _targets(self, n_candidates):
         return np.zeros(n_candidates, dtype=np.int64)
 

@@ -2,11 +2,15 @@
 
 import numpy as np
 from sklearn.base import MultiOutputMixin
+from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..engine._curvature import untapped_gain
+from ..engine._full_batch import condensed, pays
+from ..engine._lowering import as_description, lower_batch_size
 from ..engine._train import train
 from ..kernels._codes import Model
+from ..solvers import SOLVERS
 from ._base import GradientTrained
 from ._coordinates import Coordinates
 from ._inputs import FLOATS, naming, refuse_foreign
@@ -68,6 +72,11 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
         optimizer begins anew; `partial_fit` is what goes on with it.
     store_path : {False, "epoch", "step"}, default=False
         Whether to keep the parameters after every epoch or every update in `path_`.
+    precompute : "auto" or bool, default="auto"
+        Whether full batches are trained on sufficient statistics, the products of the
+        columns of X and y: after one pass over X an epoch costs O(n_features²) instead
+        of O(n_samples · n_features), for the same steps. ``"auto"`` where it is
+        expected to be faster. Mini-batches do not use it.
     compute_covariance : bool, default=False
         Whether to compute `covariance_`: a pass over X of n_samples · n_features²
         operations.
@@ -145,6 +154,7 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
     """
 
     _parameter_constraints: dict = GradientTrained._parameter_constraints | {
+        "precompute": [StrOptions({"auto"}), "boolean"],
         "compute_covariance": ["boolean"],
     }
 
@@ -167,6 +177,7 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
         random_state=None,
         warm_start=False,
         store_path=False,
+        precompute="auto",
         compute_covariance=False,
     ):
         self.solver = solver
@@ -185,6 +196,7 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
         self.random_state = random_state
         self.warm_start = warm_start
         self.store_path = store_path
+        self.precompute = precompute
         self.compute_covariance = compute_covariance
 
     def predict(self, X):
@@ -211,6 +223,16 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
 
     def _coordinates(self, data):
         return self._plain_coordinates(data.X.shape[1])
+
+    def _trained_on(self, data, max_epochs):
+        solver = as_description(self.solver, SOLVERS)
+        n_samples = len(data.X)
+        is_full = lower_batch_size(self.batch_size, solver, n_samples) == n_samples
+        if not is_full or self.precompute is False:
+            return data
+        if self.precompute == "auto" and not pays(data, max_epochs):
+            return data
+        return condensed(data)
 
     def _targets(self, n_candidates):
         return np.arange(n_candidates)

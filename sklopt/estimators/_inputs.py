@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.utils import assert_all_finite, check_array, check_consistent_length
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
-from ..engine._types import Data
+from ..engine._types import Data, read_only
 
 FLOATS = [np.float64, np.float32]
 
@@ -36,8 +36,8 @@ def validated_data(estimator, X, y, sample_weight, is_first):
             weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
             assert_all_finite(weight, input_name="sample_weight")
         weight = _mean_one(weight).astype(X.dtype, copy=False)
-    data = Data(X, y.reshape(len(y), -1), weight)
-    return Data(*(_read_only(array) for array in data)), y.ndim == 1
+    data = Data(*map(read_only, (X, y.reshape(len(y), -1), weight)))
+    return data, y.ndim == 1
 
 
 @contextmanager
@@ -88,10 +88,3 @@ def _mean_one(weight):
     """Weights of mean 1; the largest is divided by first, against overflow."""
     weight = weight / weight.max()
     return weight / weight.mean(dtype=np.float64)
-
-
-def _read_only(array):
-    """An aligned read-only view, so that the kernels see one kind of array."""
-    view = np.require(array, requirements=["C", "A"]).view()
-    view.flags.writeable = False
-    return view

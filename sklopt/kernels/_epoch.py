@@ -59,7 +59,7 @@ def add_objective(data, plan, candidates, phi, first, stop, total):
     n_rows = data.X.shape[0]
     for row in range(first, stop):
         for k in range(phi.shape[0]):
-            z = linear_predictor(plan, data.X, row, phi, k)
+            z = linear_predictor(plan, data, row, phi, k)
             prediction = prediction_at(plan, z, phi, k)
             total[k] += row_loss(data, plan, candidates[k], row, prediction)
     if stop == n_rows:
@@ -177,19 +177,19 @@ def add_gradients(data, plan, candidates, progress, scratch, point, first, stop,
     g = Σ s ∇ℓ / |B|, 1/|B| being the `share` of a row. Weights have mean 1 over the
     training set; dividing by |B| and not by the batch's own weight keeps g unbiased.
     """
-    X, tally = data.X, scratch.tally
+    tally = scratch.tally
     for place in range(first, stop):
-        row = row_at(X, data.y, scratch.order, place)
+        row = row_at(data.X, data.y, scratch.order, place)
         scratch.batch_weight[0] += row_weight(data, row)
         for k in range(point.shape[0]):
             if progress[k].status == Status.RUNNING:
-                z = linear_predictor(plan, X, row, point, k)
+                z = linear_predictor(plan, data, row, point, k)
                 prediction = prediction_at(plan, z, point, k)
                 loss = row_loss(data, plan, candidates[k], row, prediction)
                 slope = row_slope(data, plan, candidates[k], row, prediction)
                 slope *= share
                 tally[k].batch_loss += loss
-                add_row_gradient(plan, X, row, z, point, k, slope, scratch.gradient)
+                add_row_gradient(plan, data, row, z, point, k, slope, scratch.gradient)
 
 
 @kernel

@@ -84,13 +84,13 @@ def open_searches(candidates, state, scratch):
 
 
 @kernel
-def project(plan, X, phi, gradient, tally, ray, first, stop):
+def project(plan, data, phi, gradient, tally, ray, first, stop):
     """z of rows first…stop at φ, and its slope along the gradient."""
     for k in range(tally.size):
         if tally[k].search != Search.DONE:
             for row in range(first, stop):
-                ray[k, Ray.Z, row] = linear_predictor(plan, X, row, phi, k)
-                ray[k, Ray.SLOPE, row] = linear_predictor(plan, X, row, gradient, k)
+                ray[k, Ray.Z, row] = linear_predictor(plan, data, row, phi, k)
+                ray[k, Ray.SLOPE, row] = linear_predictor(plan, data, row, gradient, k)
 
 
 @kernel
@@ -154,7 +154,7 @@ def project_rows(data, plan, state, scratch, budget):
     stop = min(n_rows, first + budget // row_cost + 1)
     project(
         plan,
-        data.X,
+        data,
         state.phi,
         scratch.gradient,
         scratch.tally,

@@ -13,6 +13,7 @@ import math
 from . import _costs as cost
 from ._cache import kernel
 from ._codes import Model
+from ._rows import row_bias
 
 
 @kernel
@@ -55,12 +56,13 @@ def model_cost(plan):
 
 
 @kernel
-def linear_predictor(plan, X, row, phi, k):
+def linear_predictor(plan, data, row, phi, k):
     """z = φ₀ + κ Σⱼ φⱼ₊₁ xⱼ of one row, for candidate k."""
+    X = data.X
     z = 0.0
     for j in range(X.shape[1]):
         z += X[row, j] * phi[k, j + 1]
-    return phi[k, 0] + plan.input_scale * z
+    return phi[k, 0] * row_bias(data, row) + plan.input_scale * z
 
 
 @kernel
@@ -84,14 +86,15 @@ def prediction_at(plan, z, phi, k):
 
 
 @kernel
-def add_row_gradient(plan, X, row, z, phi, k, slope, gradient):
+def add_row_gradient(plan, data, row, z, phi, k, slope, gradient):
     """Add slope · ∂(prediction)/∂φ of one row to the gradient of candidate k."""
+    X = data.X
     inner = slope * model_derivative(plan, z)
     if plan.has_head:
         inner *= amplitude_of(phi, k)
         gradient[k, phi.shape[1] - 2] += slope * model_value(plan, z)
         gradient[k, phi.shape[1] - 1] += slope
-    gradient[k, 0] += inner
+    gradient[k, 0] += inner * row_bias(data, row)
     inner *= plan.input_scale
     for j in range(X.shape[1]):
         gradient[k, j + 1] += inner * X[row, j]

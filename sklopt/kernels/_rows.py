@@ -11,6 +11,12 @@ def row_weight(data, row):
 
 
 @kernel
+def row_bias(data, row):
+    """What φ₀ is multiplied by in a row, 1 in all but condensed data."""
+    return data.bias[row] if data.bias.size else 1.0
+
+
+@kernel
 def row_loss(data, plan, candidate, row, prediction):
     """s · ℓ(f, y)."""
     weight = row_weight(data, row)

@@ -33,8 +33,8 @@ def descend_rows(data, plan, candidates, state, scratch, record, first, stop):
 @kernel
 def descend_row(data, plan, candidate, state, tally, k, row, weight):
     """Judge a row and take its step; one without weight is skipped."""
-    X, phi, progress = data.X, state.phi, state.progress[k]
-    z = linear_predictor(plan, X, row, phi, k)
+    phi, progress = state.phi, state.progress[k]
+    z = linear_predictor(plan, data, row, phi, k)
     prediction = prediction_at(plan, z, phi, k)
     loss = row_loss(data, plan, candidate, row, prediction)
     objective = loss + penalty_value(plan, candidate, phi, k)
@@ -46,6 +46,6 @@ def descend_row(data, plan, candidate, state, tally, k, row, weight):
             tally.rate = rate_at(candidate, progress.n_updates, progress.plateau_rate)
         slope = row_slope(data, plan, candidate, row, prediction)
         descend_penalty(plan, candidate, phi, k, tally.rate)
-        add_row_gradient(plan, X, row, z, phi, k, -tally.rate * slope, phi)
+        add_row_gradient(plan, data, row, z, phi, k, -tally.rate * slope, phi)
         progress.n_updates += 1
         progress.slot_age += 1

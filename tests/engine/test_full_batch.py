@@ -1,0 +1,185 @@
+"""Sufficient statistics: the steps of the samples, at the price of a few rows."""
+
+import os
+import tracemalloc
+
+import numpy as np
+import pytest
+from cases import SCHEDULES, SOLVERS, is_allowed
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
+from threadpoolctl import threadpool_limits
+
+from sklopt import GradientRegressor
+from sklopt.engine import _full_batch, _train
+from sklopt.engine._full_batch import condensed, pays
+from sklopt.engine._types import Data
+
+CASES = [
+    (solver, schedule)
+    for solver in SOLVERS
+    for schedule in SCHEDULES
+    if is_allowed(solver, schedule, None)
+]
+
+
+def make_problem(n_samples=400, n_features=6, n_targets=1, offset=3.0, seed=0):
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n_samples, n_features)) * rng.uniform(0.3, 2, n_features)
+    X += offset
+    y = X @ rng.standard_normal((n_features, n_targets)) + 5.0
+    y += 0.1 * rng.standard_normal((n_samples, n_targets))
+    return X, y if n_targets > 1 else y[:, 0], rng.uniform(0.5, 2.0, n_samples)
+
+
+def both_ways(X, y, weights, **params):
+    """The same training on sufficient statistics and on the samples."""
+    defaults = {"batch_size": None, "max_iter": 60, "tol": None, "store_path": "epoch"}
+    model = GradientRegressor(precompute=True).set_params(**(defaults | params))
+    direct = clone(model).set_params(precompute=False)
+    return model.fit(X, y, weights), direct.fit(X, y, weights)
+
+
+def assert_same_training(model, direct, rtol=1e-8):
+    scale = np.abs(direct.path_).max()
+    assert_allclose(model.path_, direct.path_, rtol=rtol, atol=rtol * scale)
+    assert_allclose(model.loss_curve_, direct.loss_curve_, rtol=rtol)
+    assert_allclose(model.loss_, direct.loss_, rtol=rtol)
+    assert_array_equal(model.n_iter_, direct.n_iter_)
+    rates = [m.history_["learning_rate"] for m in (model, direct)]
+    assert_allclose(*rates, rtol=rtol)
+
+
+@pytest.mark.parametrize("is_weighted", [True, False])
+@pytest.mark.parametrize(("solver", "schedule"), CASES)
+def test_same_steps(solver, schedule, is_weighted):
+    X, y, weights = make_problem()
+    params = {"solver": SOLVERS[solver], "schedule": SCHEDULES[schedule]}
+    weights = weights if is_weighted else None
+    model, direct = both_ways(X, y, weights, **params)
+    # A bracket narrows to where objectives differ by rounding only: its tolerance, of
+    # 1e-3, is what two line searches have in common, and what they come to.
+    if schedule == "line_search":
+        assert_allclose(model.loss_curve_[:3], direct.loss_curve_[:3], rtol=1e-3)
+        assert_allclose(model.loss_, direct.loss_, rtol=0.05)
+    else:
+        assert_same_training(model, direct)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"penalty": "l2", "alpha": 0.3},
+        {"fit_intercept": False},
+        {"init": [1.0, 2, 3, 4, 5, 6, 7]},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("solver", ["gd", "nesterov", "adam"])
+def test_same_steps_with(solver, params):
+    X, y, weights = make_problem()
+    assert_same_training(*both_ways(X, y, weights, solver=solver, **params))
+
+
+def test_same_stop():
+    X, y, weights = make_problem(offset=0.0)
+    params = {"solver": "nesterov", "tol": 1e-5, "max_iter": 1000}
+    model, direct = both_ways(X, y, weights, **params)
+    assert_same_training(model, direct)
+    assert model.stop_reason_ == direct.stop_reason_ == "tol"
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_same_steps_for_several_targets(dtype):
+    X, y, weights = (a.astype(dtype) for a in make_problem(n_targets=3))
+    model, direct = both_ways(X, y, weights, solver="momentum")
+    assert_same_training(model, direct)
+    assert model.coef_.dtype == dtype
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e3, 1e6])
+def test_the_loss_keeps_its_digits(offset):
+    """Of a target that is nearly a function of features far from 0."""
+    X, y, _ = make_problem(offset=offset)
+    rng = np.random.default_rng(1)
+    w = rng.standard_normal(6)
+    y = X @ w + 1e-5 * rng.standard_normal(400)
+    data = Data(X, y[:, None], np.empty(0))
+    small = condensed(data)
+    for phi in (np.r_[0.0, w], np.r_[1e-4, w], np.r_[0.0, w + 1e-5]):
+        expected = ((phi[0] + X @ phi[1:] - y) ** 2).mean()
+        z = small.bias * phi[0] + small.X @ phi[1:]
+        J = ((z - small.y[:, 0]) ** 2).mean()
+        assert_allclose(J, expected, rtol=1e-7 if offset < 1e6 else 1e-3)
+
+
+def test_columns_that_depend_on_each_other():
+    X, y, weights = make_problem()
+    X = np.column_stack([X, X[:, 0], np.full(len(X), 2.0), np.zeros(len(X))])
+    assert_same_training(*both_ways(X, y, weights, solver="nesterov"))
+
+
+def test_every_digit_is_the_same_at_any_number_of_threads(monkeypatch):
+    X, y, weights = make_problem(n_samples=5000)
+    monkeypatch.setattr(_full_batch, "NUMBERS_AT_ONCE", 4000)
+    data = Data(X, y[:, None], weights / weights.mean())
+    expected = condensed(data)
+    for n_threads in (1, 2, 7):
+        monkeypatch.setattr(os, "cpu_count", lambda n=n_threads: n)
+        with threadpool_limits(n_threads):
+            for array, other in zip(condensed(data), expected, strict=True):
+                assert_array_equal(array, other)
+
+
+def test_it_is_taken_where_it_pays():
+    data = Data(np.empty((40_000, 10)), np.empty((40_000, 1)), np.empty(0))
+    assert pays(data, 1000)
+    assert not pays(data._replace(X=np.empty((1000, 10))), 1000)  # small anyway
+    assert not pays(data, 1)  # products cost more than an epoch
+    assert not pays(data._replace(X=np.empty((500, 499))), 1000)  # as many columns
+    assert not pays(data._replace(X=np.empty((40_000, 600))), 1000)  # too many
+
+
+@pytest.mark.parametrize(
+    ("params", "is_small"),
+    [
+        ({}, True),
+        ({"solver": "nesterov", "batch_size": None}, True),
+        ({"solver": "nesterov", "batch_size": 64}, False),
+        ({"precompute": False}, False),
+    ],
+    ids=str,
+)
+def test_an_epoch_costs_as_many_rows_as_there_are_columns(
+    params, is_small, monkeypatch
+):
+    rows, advance = set(), _train.advance
+
+    def counted(data, *others):
+        rows.add(len(data.X))
+        return advance(data, *others)
+
+    monkeypatch.setattr(_train, "advance", counted)
+    X, y, _ = make_problem(n_samples=30_000)
+    GradientRegressor(max_iter=20, tol=None).set_params(**params).fit(X, y)
+    assert rows == ({8} if is_small else {30_000})
+
+
+def test_memory_is_that_of_a_few_blocks():
+    X, y, _ = make_problem(n_samples=400_000)
+    tracemalloc.start()
+    try:
+        GradientRegressor(max_iter=20, tol=None).fit(X, y)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 16 * len(X) + 20 * 2**20
+
+
+def test_pieces_equal_the_whole_that_was_condensed():
+    X, y, _ = make_problem(n_samples=30_000)
+    model = GradientRegressor(max_iter=20, tol=None)
+    pieces = clone(model)
+    for _ in range(20):
+        pieces.partial_fit(X, y)
+    assert_allclose(pieces.coef_, model.fit(X, y).coef_, rtol=1e-10)
