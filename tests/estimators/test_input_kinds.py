@@ -131,7 +131,7 @@ def test_kernels_see_one_kind_of_array(convert, monkeypatch):
     monkeypatch.setattr(_gradient, "train", spying_train)
     model = clone(MODELS["gd"])
     model.fit(**{name: convert(array) for name, array in CLEAN.items()})
-    assert len(seen) == 3
+    assert len(seen) == 4
     for array in seen:
         assert array.dtype == np.float64
         assert array.dtype.isnative
