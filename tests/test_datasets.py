@@ -131,7 +131,7 @@ def test_the_same_seed_draws_the_same():
         ({"n_samples": 2.5}, "'n_samples' parameter of make_gabor"),
         ({"phi": 3.0}, "'phi' parameter of make_gabor"),
         ({"phi": [3.0]}, "phi must be φ₀ and a coefficient for each feature"),
-        ({"phi": [[3.0, 1.0]]}, "phi must be φ₀ and a coefficient for each feature"),
+        ({"phi": [[3.0], [1.0]]}, "phi must be φ₀ and a coefficient for each feature"),
         ({"phi": [3.0, np.nan]}, "phi contains NaN"),
         ({"window": 0.0}, "'window' parameter of make_gabor"),
         ({"input_scale": -1.0}, "'input_scale' parameter of make_gabor"),

@@ -258,8 +258,7 @@ def _stable_rate(eigenvalues):
 
 def _heavy_ball(eigenvalues, signs):
     """α = 1/√(μL) and β = ((√L − √μ)/(√L + √μ))², or NaN where J is no bowl."""
-    eigenvalues = eigenvalues[eigenvalues > _rounding(eigenvalues)]
-    bowl = eigenvalues[-np.count_nonzero(signs) :] if signs.any() else []
+    bowl = eigenvalues[eigenvalues > _rounding(eigenvalues)]
     if (signs < 0).any() or not len(bowl):
         return np.nan, np.nan
     low, high = np.sqrt(bowl[0]), np.sqrt(bowl[-1])

@@ -51,12 +51,13 @@ def test_losses_by_hand():
 def test_losses_are_those_of_training(solver, batch_size):
     X, y = make_problem()
     settings = {"batch_size": batch_size, "random_state": 3}
+    settings |= {"tol": 0.9, "n_iter_no_change": 1}  # would end it at once
     model = GradientRegressor(solver, schedule=Cosine(), max_iter=500, **settings)
     found = learning_rate_range(
-        model, X, y, make_weights(), rates=[0.001, 0.01], n_epochs=4
+        model, X, y, make_weights(), rates=[0.001, 0.01], n_epochs=80
     )
     for rate, loss in zip(found.rates, found.losses, strict=True):
-        other = clone(model).set_params(learning_rate=rate, max_iter=4, tol=None)
+        other = clone(model).set_params(learning_rate=rate, max_iter=80, tol=None)
         assert loss == other.fit(X, y, make_weights()).loss_
 
 
