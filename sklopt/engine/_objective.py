@@ -122,6 +122,21 @@ class Objective(NamedTuple):
         H[w, w] += self.alpha
         return H * np.outer(self.is_trained, self.is_trained)
 
+    def curvature_size(self, phi):
+        """The diagonal of ∇²J with every term positive: what rounding is relative to.
+
+        2/n Σ s ((∂f/∂φⱼ)² + (|f| + |y|) |∂²f/∂φⱼ²|) + alpha, of shape (P,).
+        """
+        d, height = self.X.shape[1], np.abs(self.prediction(phi)) + np.abs(self.y)
+        size = 2 * self.weight @ self.jacobian(phi) ** 2 / len(self.y)
+        bend = np.abs(self._wave(self._predictor(phi), 2)) * height
+        if self.has_head:
+            bend = bend * abs(phi[-2])
+        pull = 2 * self.weight * bend / len(self.y)
+        size[0] += pull.sum()
+        size[1 : d + 1] += pull @ (self.input_scale * self.X) ** 2 + self.alpha
+        return size * self.is_trained
+
     def _predictor(self, phi):
         """z = φ₀ + κ X w."""
         return phi[..., :1] + self.input_scale * (self._coefficients(phi) @ self.X.T)

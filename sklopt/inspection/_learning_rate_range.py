@@ -1,0 +1,225 @@
+"""The learning-rate range test."""
+
+import warnings
+from dataclasses import dataclass
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_array, check_random_state
+from sklearn.utils._optional_dependencies import check_matplotlib_support
+from sklearn.utils._param_validation import Interval, validate_params
+
+from ..engine._lowering import as_description, lower_batch_size
+from ..engine._rates import auto_rate, loss_curvature, measure_curvature
+from ..engine._types import Data
+from ..schedules import SCHEDULES
+from ..solvers import SOLVERS
+from ._parameters import objective_of
+
+# The default rates, as shares of the automatic one: five in each decade. Far above it,
+# as what is safe for a wave wherever it lies is little where few samples see it.
+SHARES = np.logspace(-3, 4, 36)
+
+
+@dataclass(frozen=True, eq=False)
+class LearningRateRange:
+    """Loss after a few epochs against learning rate; see `learning_rate_range`.
+
+    Parameters
+    ----------
+    rates : ndarray of shape (n_rates,)
+        Learning rates, ascending.
+    losses : ndarray of shape (n_rates,)
+        J after the epochs at each rate, inf where they diverged.
+    suggestion : float
+        The rate to train with.
+
+    Examples
+    --------
+    >>> from sklopt import GradientRegressor
+    >>> from sklopt.datasets import load_line
+    >>> from sklopt.inspection import learning_rate_range
+    >>> X, y = load_line(return_X_y=True)
+    >>> learning_rate_range(GradientRegressor(), X, y, rates=[0.2, 1e9]).losses.round(3)
+    array([0.02,  inf])
+    """
+
+    rates: np.ndarray
+    losses: np.ndarray
+    suggestion: float
+
+    def plot(self, ax=None):
+        """Draw loss against rate, both on a log axis, with the suggestion marked.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a new figure.
+
+        Returns
+        -------
+        matplotlib Axes
+            What was drawn on.
+        """
+        check_matplotlib_support("LearningRateRange.plot")
+        import matplotlib.pyplot as plt
+
+        if ax is None:
+            _, ax = plt.subplots(layout="constrained")
+        is_finite = np.isfinite(self.losses)
+        ax.loglog(self.rates[is_finite], self.losses[is_finite], "o-", ms=4, color="C0")
+        if not is_finite.all():
+            first = self.rates[~is_finite].min()
+            last = min(self.rates[-1], 10 * first)
+            ax.axvspan(first, last * 1.1, color="0.88", label="diverges")
+        ax.axvline(
+            self.suggestion,
+            color="black",
+            linestyle="--",
+            label=f"suggested: {self.suggestion:.2g}",
+        )
+        ax.set(xlabel="learning rate", ylabel="loss after the test")
+        ax.legend()
+        return ax
+
+
+@validate_params(
+    {
+        "rates": ["array-like", None],
+        "n_epochs": [Interval(Integral, 1, None, closed="left")],
+        "safety_factor": [Interval(Real, 1, None, closed="left")],
+    },
+    prefer_skip_nested_validation=True,
+)
+def learning_rate_range(
+    estimator,
+    X,
+    y,
+    sample_weight=None,
+    *,
+    rates=None,
+    n_epochs=10,
+    safety_factor=2.0,
+):
+    """Find a learning rate by a few epochs at many.
+
+    For each rate a clone of the estimator is trained for `n_epochs`, all from the same
+    start and on the same mini-batches; other settings, its schedule among them, are its
+    own. The suggestion is the rate of the lowest loss J, or the lowest such rate,
+    divided by `safety_factor`: rates that win in a few epochs are close to those that
+    diverge. Only rates below the lowest that diverged can win.
+
+    Parameters
+    ----------
+    estimator : GradientRegressor or GaborRegressor
+        Fitted or not; it stays as it is.
+    X : array-like of shape (n_samples, n_features)
+        Samples.
+    y : array-like of shape (n_samples,)
+        Targets.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Weight of each sample, >= 0.
+    rates : array-like of shape (n_rates,), default=None
+        Learning rates > 0. None is 36 from a thousandth to 10⁴ times the rate that
+        theory vouches for, which is what ``learning_rate="auto"`` takes in
+        `GradientRegressor`.
+    n_epochs : int, default=10
+        Epochs at each rate.
+    safety_factor : float, default=2.0
+        What the best rate is divided by, >= 1.
+
+    Returns
+    -------
+    LearningRateRange
+        With `rates`, `losses`, `suggestion` and a method `plot`.
+
+    Raises
+    ------
+    ValueError
+        If the lowest rate diverges already.
+
+    Notes
+    -----
+    A number in ``learning_rate`` trains a `GaborRegressor` in φ itself, and so does
+    this test; ``"auto"`` trains it on standardised data, where rates are other numbers.
+
+    References
+    ----------
+    Smith, L. N. (2017). Cyclical learning rates for training neural networks. WACV.
+
+    Examples
+    --------
+    >>> from sklopt import GradientRegressor
+    >>> from sklopt.datasets import load_line
+    >>> from sklopt.inspection import learning_rate_range
+    >>> X, y = load_line(return_X_y=True)
+    >>> found = learning_rate_range(GradientRegressor("gd"), X, y)
+    >>> round(found.suggestion, 2)
+    0.19
+    """
+    J = objective_of(estimator, X, y, sample_weight)
+    if rates is None:
+        rates = SHARES * _plain_auto_rate(estimator, J)
+    rates = _checked_rates(rates)
+    model = _shortened(estimator, n_epochs)
+    losses = [_final_loss(model, rate, X, y, sample_weight) for rate in rates]
+    losses = np.array(losses)
+    return LearningRateRange(rates, losses, _suggestion(rates, losses, safety_factor))
+
+
+def _plain_auto_rate(estimator, J):
+    """The automatic rate for φ itself, in whatever units an estimator would train."""
+    solver = as_description(estimator.solver, SOLVERS)
+    schedule = as_description(estimator.schedule, SCHEDULES)
+    batch_size = lower_batch_size(estimator.batch_size, solver, len(J.y))
+    data = Data(J.input_scale * J.X, J.y[:, np.newaxis], J.weight)
+    curvature = measure_curvature(
+        data, solver, batch_size, J.model, bool(J.is_trained[0])
+    )
+    ell = loss_curvature(data, J.model, J.window, J.has_head)
+    rate = auto_rate(curvature, solver, schedule, ell, J.alpha, batch_size, len(J.y))
+    return float(np.squeeze(rate))
+
+
+def _checked_rates(rates):
+    rates = check_array(rates, dtype=np.float64, ensure_2d=False, input_name="rates")
+    if rates.ndim != 1 or (rates <= 0).any():
+        raise ValueError(f"rates must be learning rates > 0, got {rates}.")
+    return np.unique(rates)
+
+
+def _shortened(estimator, n_epochs):
+    """A clone that trains for `n_epochs`, every time on the same random numbers."""
+    seed = estimator.random_state
+    if seed is None:
+        seed = check_random_state(None).randint(np.iinfo(np.int32).max)
+    return clone(estimator).set_params(
+        max_iter=n_epochs, tol=None, store_path=False, random_state=seed
+    )
+
+
+def _final_loss(model, rate, X, y, sample_weight):
+    """J after the training, inf if it diverged."""
+    model = clone(model).set_params(learning_rate=float(rate))
+    try:
+        with warnings.catch_warnings():
+            # A wave out of sight has a high loss, which is all that counts here.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            return model.fit(X, y, sample_weight).loss_
+    except ValueError as error:
+        if "diverged in epoch" not in str(error):
+            raise
+        return np.inf
+
+
+def _suggestion(rates, losses, safety_factor):
+    has_diverged = np.isinf(losses)
+    n_safe = has_diverged.argmax() if has_diverged.any() else len(rates)
+    if n_safe == 0:
+        raise ValueError(
+            f"Training diverged at the lowest of these rates already, {rates[0]:.3g}: "
+            "try lower ones."
+        )
+    return float(rates[losses[:n_safe].argmin()] / safety_factor)

@@ -1,0 +1,63 @@
+"""The objective of an estimator, and the point of it that is looked at."""
+
+import numpy as np
+from sklearn.utils import check_array
+from sklearn.utils.validation import check_is_fitted
+
+from ..estimators._inputs import naming
+
+# What a parameter is where it is not trained; the wave's amplitude is 1.
+UNTRAINED = {"amplitude": 1.0}
+
+
+def objective_of(estimator, X, y, sample_weight=None):
+    """J of the estimator on these data, or a refusal of what has no such J."""
+    if not hasattr(estimator, "_objective"):
+        raise TypeError(
+            f"{type(estimator).__name__} is no estimator of sklopt; of a pipeline, "
+            "pass the last step and what the steps before make of X."
+        )
+    return estimator._objective(X, y, sample_weight)
+
+
+def parameters_at(estimator, objective, at=None):
+    """`at` checked, (P,), or the fitted parameters in the order of `objective`."""
+    if at is None:
+        return _fitted_parameters(estimator, objective)
+    with naming("at"):
+        at = check_array(at, dtype=np.float64, ensure_2d=False, input_name="at")
+    names = parameter_names(objective)
+    if at.shape != (len(names),):
+        raise ValueError(
+            f"at has shape {at.shape}, but there are {len(names)} parameters: "
+            f"{', '.join(names)}."
+        )
+    for name, value, is_trained in zip(names, at, objective.is_trained, strict=True):
+        fixed = UNTRAINED.get(name, 0.0)
+        if not is_trained and value != fixed:
+            raise ValueError(
+                f"at has {name} = {value:g}, which is not trained: it stays {fixed:g}."
+            )
+    return at
+
+
+def parameter_names(objective):
+    """phi_0, phi_1, …, and of a head amplitude and offset."""
+    head = ["amplitude", "offset"] if objective.has_head else []
+    return [f"phi_{p}" for p in range(objective.X.shape[1] + 1)] + head
+
+
+def _fitted_parameters(estimator, objective):
+    check_is_fitted(estimator)
+    if hasattr(estimator, "phi_"):
+        phi = estimator.phi_
+    elif np.ndim(estimator.intercept_):
+        raise ValueError(
+            f"This {type(estimator).__name__} was fitted with y of two dimensions: fit "
+            "it with one target of one dimension, or say at which parameters."
+        )
+    else:
+        phi = np.append(estimator.intercept_, estimator.coef_)
+    if objective.has_head:
+        phi = np.append(phi, [estimator.amplitude_, estimator.offset_])
+    return np.asarray(phi, dtype=np.float64)
