@@ -1,5 +1,7 @@
 """Displays: what they read of estimators, and what is then in the picture."""
 
+from types import SimpleNamespace
+
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
@@ -345,6 +347,29 @@ def test_critical_points_are_marked_by_kind():
     assert_allclose(saddles.get_xydata(), [[0.5, 1.0], [1.5, 1.0]])
     assert minimum.get_marker() != saddles.get_marker()
     assert labels(display.legend_)[-2:] == ["minimum", "saddle point"]
+
+
+def test_critical_points_may_say_their_kind_themselves():
+    places = {"degenerate": [[0.0, 1.0], [1.0, 1.0]], "maximum": [[2.0, 2.0]]}
+    points = [
+        SimpleNamespace(kind=kind, at=np.array(at))
+        for kind, several in places.items()
+        for at in several
+    ]
+    display = LossSurfaceDisplay.from_estimator(fitted(), X, Y, critical_points=points)
+    for (kind, several), line in zip(
+        places.items(), display.critical_points_, strict=True
+    ):
+        assert line.get_label() == kind
+        assert_allclose(line.get_xydata(), several)
+
+
+def test_numbered_parameters():
+    model = fitted(X=X3, y=Y3)
+    display = LossSurfaceDisplay.from_estimator(
+        model, X3, Y3, parameters=("phi_0", "phi_3"), grid_resolution=3
+    )
+    assert_allclose(display.paths["GradientRegressor"], model.path_[:, [0, 3]])
 
 
 def test_two_of_several_parameters():

@@ -78,7 +78,10 @@ def parameter_names(estimator, J):
 
 def parameter_index(parameter, names):
     """Index of a parameter that is given by its index or its name."""
+    numbered = [f"phi_{index}" for index in range(len(names))]
     if isinstance(parameter, str):
+        if parameter in numbered and parameter not in names:
+            return numbered.index(parameter)
         if parameter not in names:
             raise ValueError(
                 f"There is no parameter {parameter!r}; they are {', '.join(names)}."

@@ -172,8 +172,8 @@ class LossSurfaceDisplay:
         sample_weight : array-like of shape (n_samples,), default=None
             Their weights.
         parameters : sequence of two int or str, default=(0, 1)
-            The parameters of the two axes: their indices in φ, or ``"intercept"``,
-            names of features, ``"amplitude"`` and ``"offset"``.
+            The parameters of the two axes: their indices in φ, ``"phi_0"`` and so on,
+            or ``"intercept"``, names of features, ``"amplitude"`` and ``"offset"``.
         directions : {"paths"} or array-like of shape (2, P), default=None
             Two directions in place of two parameters; ``"paths"`` takes those in which
             the paths go furthest.
@@ -181,9 +181,11 @@ class LossSurfaceDisplay:
             What the axes show; None is all of the paths and critical points.
         grid_resolution : int, default=150
             Points of the grid along each axis.
-        critical_points : dict of str to array-like of shape (n_points, P), default=None
+        critical_points : dict of str to array-like of shape (n_points, P), or list of \
+                Curvature, default=None
             Points φ to mark, by their kind: ``"minimum"``, ``"maximum"``,
-            ``"saddle point"`` or other words.
+            ``"saddle point"`` or other words. Or objects with attributes ``kind`` and
+            ``at``, such as `sklopt.inspection.curvature` returns.
         ax : matplotlib Axes, default=None
             Where to draw; None makes a figure.
         **kwargs : dict
@@ -204,7 +206,7 @@ class LossSurfaceDisplay:
         paths = {name: plane.coordinates(path) for name, path in paths.items()}
         marked = {
             kind: plane.coordinates(points)
-            for kind, points in (critical_points or {}).items()
+            for kind, points in _by_kind(critical_points).items()
         }
         if limits is None:
             limits = frame(np.concatenate([*paths.values(), *marked.values()]))
@@ -290,24 +292,22 @@ class LossSurfaceDisplay:
         self.contours_ = ax.contour(self.xx0, self.xx1, values, levels=levels, **lines)
 
     def _draw_paths(self, line_kw):
-        from matplotlib.patheffects import withStroke
-
-        casing = [withStroke(linewidth=3.6, foreground="white")]
         self.lines_, self.starts_, self.ends_ = [], [], []
         for index, (name, path) in enumerate((self.paths or {}).items()):
-            style = line_style(index)
-            marker, color = style.pop("marker"), style["color"]
-            look = style | {"linewidth": 1.8, "label": name, "path_effects": casing}
-            if len(path) <= MOST_DOTS:
-                look |= {"marker": marker, "markersize": 3.5}
-            self.lines_ += self.ax_.plot(*path.T, **(look | line_kw))
-            ring = {"marker": "o", "markeredgecolor": color, "linestyle": ""}
-            hollow = ring | {"markersize": 9, "markerfacecolor": "white"}
-            full = ring | {"markersize": 9, "markerfacecolor": color}
-            full["markeredgecolor"] = "white"
-            hollow["markeredgewidth"] = 2
-            self.starts_ += self.ax_.plot(*path[0], zorder=3, **hollow)
-            self.ends_ += self.ax_.plot(*path[-1], zorder=4, **full)
+            look = line_style(index) | {"linewidth": 1.8, "label": name}
+            look["markersize"] = 3.5 if len(path) <= MOST_DOTS else 0
+            # A white band below keeps lines apart from contours and from each other.
+            self.ax_.plot(*path.T, color="white", linewidth=3.6, zorder=1.9)
+            (line,) = self.ax_.plot(*path.T, **(look | line_kw))
+            ring = {"marker": "o", "markersize": 9, "linestyle": "", "zorder": 3}
+            color = line.get_color()
+            hollow = {"markerfacecolor": "white", "markeredgecolor": color}
+            full = {"markerfacecolor": color, "markeredgecolor": "white"}
+            self.lines_.append(line)
+            self.starts_ += self.ax_.plot(
+                *path[0], markeredgewidth=2, **(ring | hollow)
+            )
+            self.ends_ += self.ax_.plot(*path[-1], **(ring | full))
 
     def _draw_critical_points(self):
         look = {
@@ -348,6 +348,16 @@ class LossSurfaceDisplay:
                 for label, face in {"start": "white", "end": "#555555"}.items()
             ]
         return self.lines_ + ends + self.critical_points_
+
+
+def _by_kind(critical_points):
+    """Points φ by their kind, (n_points, P)."""
+    if hasattr(critical_points, "items"):
+        return dict(critical_points)
+    points = {}
+    for point in critical_points or ():
+        points.setdefault(point.kind, []).append(point.at)
+    return points
 
 
 def _shared_objective(estimators, X, y, sample_weight):
