@@ -15,7 +15,7 @@ from sklearn.neural_network import MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sklopt import GradientRegressor
+from sklopt import GaborRegressor, GradientRegressor
 from sklopt.inspection import (
     LossCurveDisplay,
     LossSurfaceDisplay,
@@ -308,6 +308,16 @@ def test_levels(spacing):
         display.plot(spacing="sqrt")
 
 
+def test_the_numbers_of_the_colorbar_differ():
+    limits = (1.0, 1.0 + 1e-6), (2.0, 2.0 + 1e-6)
+    display = LossSurfaceDisplay.from_estimator(fitted(), X, Y, limits=limits)
+    for surface in (display, draw_surface()):
+        numbers = [tick.get_text() for tick in surface.colorbar_.ax.get_yticklabels()]
+        assert 2 <= len(set(numbers)) == len(numbers) <= 8
+        levels = surface.surface_.levels
+        assert_allclose(np.array(numbers, float), levels[::3], rtol=0.005)
+
+
 def test_levels_of_ones_own():
     keywords = {"levels": [0.0, 1.0, 4.0], "cmap": "viridis", "extend": "max"}
     display = LossSurfaceDisplay.from_estimator(fitted(), X, Y, surface_kw=keywords)
@@ -484,6 +494,21 @@ def test_surfaces_of_others_are_refused():
         LossSurfaceDisplay.from_estimator(model, X, Y)
 
 
+def test_a_wave_with_amplitude_and_offset():
+    wave = GaborRegressor(
+        init=[0.5, 20.0], fit_amplitude=True, max_iter=4, tol=None, store_path="step"
+    ).fit(X, Y)
+    display = LossSurfaceDisplay.from_estimator(
+        wave, X, Y, parameters=("phi_0", "amplitude"), limits=((0, 1), (-2, 2))
+    )
+    assert_allclose(display.paths["GaborRegressor"], wave.path_[:, [0, 2]])
+    assert display.ax_.get_xlabel() == r"$\phi_{0}$"
+    assert display.ax_.get_ylabel() == r"$\phi_{2}$ (amplitude)"
+    z = display.xx0[7, 8] + 0.06 * wave.phi_[1] * X[:, 0]
+    f = display.xx1[7, 8] * np.sin(z) * np.exp(-z * z / 8) + wave.offset_
+    assert_allclose(display.values[7, 8], np.mean((f - Y) ** 2), rtol=1e-12)
+
+
 # Models.
 
 
@@ -503,6 +528,13 @@ def test_model_at_epochs(store_path):
         assert_allclose(y, phi[0] + phi[1] * x, atol=1e-12)
     assert_array_equal(display.points_.get_xydata(), np.column_stack([X, Y]))
     assert labels(display.legend_) == ["data", "epoch 0", "epoch 2", "epoch 12"]
+
+
+def test_waves_at_epochs():
+    wave = GaborRegressor(random_state=0, store_path="epoch").fit(X, np.sin(Y))
+    display = ModelPathDisplay.from_estimator(wave, X, np.sin(Y))
+    grid = display.grid[:, np.newaxis]
+    assert_allclose(display.predictions[-1], wave.predict(grid), rtol=1e-6)
 
 
 def test_models_go_from_light_to_dark():

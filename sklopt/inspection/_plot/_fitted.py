@@ -68,12 +68,16 @@ def objective(estimator, X, y, sample_weight=None):
 
 
 def parameter_names(estimator, J):
-    """Names of φ: "intercept", the features, and "amplitude" and "offset" of a head."""
+    """Names of φ: "intercept", the features, and "amplitude" and "offset" of a head.
+
+    φ₀ of a wave is its phase and no intercept: it has no name but its number.
+    """
     estimator = last_step(estimator)
+    first = "intercept" if hasattr(estimator, "intercept_") else "phi_0"
     unnamed = [f"x{j}" for j in range(estimator.n_features_in_)]
     features = getattr(estimator, "feature_names_in_", unnamed)
     head = ["amplitude", "offset"] if J.has_head else []
-    return ["intercept", *map(str, features), *head]
+    return [first, *map(str, features), *head]
 
 
 def parameter_index(parameter, names):
@@ -97,4 +101,5 @@ def parameter_index(parameter, names):
 def parameter_label(index, names):
     """φ with its index, and the name where the user gave one."""
     name, symbol = names[index].replace("$", r"\$"), rf"$\phi_{{{index}}}$"
-    return symbol if name == f"x{index - 1}" else f"{symbol} ({name})"
+    is_nameless = name in (f"x{index - 1}", f"phi_{index}")
+    return symbol if is_nameless else f"{symbol} ({name})"

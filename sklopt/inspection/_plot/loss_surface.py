@@ -22,6 +22,9 @@ LOWEST_SHARE = 1e-3
 # Paths of at most this many points have a dot at each.
 MOST_DOTS = 60
 
+# Levels with a number beside the scale of J, at most.
+MOST_TICKS = 8
+
 _KIND_MARKERS = {"minimum": "v", "maximum": "^", "saddle point": "X"}
 _OTHER_KIND = "d"
 
@@ -327,11 +330,9 @@ class LossSurfaceDisplay:
 
     def _colorbar(self):
         levels = self.surface_.levels
-        every = -(-len(levels) // 8)
-        bar = self.figure_.colorbar(
-            self.surface_, ax=self.ax_, ticks=levels[::every], format="%.3g"
-        )
-        bar.set_label("Objective $J$")
+        ticks = levels[:: -(-len(levels) // MOST_TICKS)]
+        bar = self.figure_.colorbar(self.surface_, ax=self.ax_, label="Objective $J$")
+        bar.set_ticks(ticks, labels=_numerals(ticks))
         bar.ax.minorticks_off()
         return bar
 
@@ -396,3 +397,12 @@ def _levels(values, spacing, n_levels):
     levels = np.unique(levels)
     # A flat surface is one band.
     return levels if len(levels) > 1 else low + np.array([-0.5, 0.5])
+
+
+def _numerals(ticks):
+    """The ticks in three digits, or in as many as tell them apart."""
+    for digits in range(3, 17):
+        labels = [f"{tick:.{digits}g}" for tick in ticks]
+        if len(set(labels)) == len(ticks):
+            break
+    return labels
