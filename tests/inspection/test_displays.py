@@ -170,9 +170,12 @@ def test_loss_curves():
 
 
 def test_loss_curve_on_other_scales():
-    display = LossCurveDisplay.from_estimator(fitted(), xscale="log", yscale="linear")
+    display = LossCurveDisplay.from_estimator(
+        fitted(), xscale="log", yscale="linear", show_learning_rate=True
+    )
     assert display.ax_.get_xscale() == "symlog"
     assert display.ax_.get_xlim()[0] == 0
+    assert display.ax_.get_xlim()[1] > 11.5  # room for the last marker
     assert display.ax_.get_yscale() == "linear"
     with pytest.raises(ValueError, match="xscale must be 'linear' or 'log'"):
         display.plot(xscale="logarithmic")

@@ -63,5 +63,6 @@ def scale_axes(ax, xscale, yscale):
         ax.set_xscale("symlog", linthresh=1)
         ax.xaxis.set_major_formatter("{x:g}")
     ax.set_yscale(yscale)
+    ax.autoscale_view()  # margins are those of the new scales
     ax.set_xlim(left=0)
     ax.grid(alpha=0.3)
