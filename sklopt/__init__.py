@@ -1,8 +1,16 @@
 """Scikit-learn estimators whose optimizer is a hyperparameter."""
 
-from . import schedules, solvers
+from . import datasets, inspection, schedules, solvers
 from .estimators import GaborRegressor, GradientRegressor
 
-__all__ = ["GaborRegressor", "GradientRegressor", "__version__", "schedules", "solvers"]
+__all__ = [
+    "GaborRegressor",
+    "GradientRegressor",
+    "__version__",
+    "datasets",
+    "inspection",
+    "schedules",
+    "solvers",
+]
 
 __version__ = "0.1.0"

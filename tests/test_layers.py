@@ -211,8 +211,8 @@ def public_properties():
 
 def parameter_names(callable_):
     parameters = inspect.signature(callable_).parameters.values()
-    varied = inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD
-    return [p.name for p in parameters if p.name != "self" and p.kind not in varied]
+    stars = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
+    return [stars.get(p.kind, "") + p.name for p in parameters if p.name != "self"]
 
 
 def sections(docstring):

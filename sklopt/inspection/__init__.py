@@ -3,10 +3,18 @@
 from ._check_gradient import central_difference, check_gradient
 from ._curvature import Curvature, curvature
 from ._learning_rate_range import LearningRateRange, learning_rate_range
+from ._plot.loss_curve import LossCurveDisplay
+from ._plot.loss_surface import LossSurfaceDisplay
+from ._plot.model_path import ModelPathDisplay
+from ._plot.schedule import ScheduleDisplay
 
 __all__ = [
     "Curvature",
     "LearningRateRange",
+    "LossCurveDisplay",
+    "LossSurfaceDisplay",
+    "ModelPathDisplay",
+    "ScheduleDisplay",
     "central_difference",
     "check_gradient",
     "curvature",

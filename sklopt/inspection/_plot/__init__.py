@@ -1,0 +1,1 @@
+"""Displays: data taken from fitted estimators, and how it is drawn."""

@@ -1,0 +1,85 @@
+"""A plane through the space of the parameters, and what it is called."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ._fitted import parameter_index, parameter_label
+
+
+class Plane(NamedTuple):
+    """The points φ = origin + a₁d₁ + a₂d₂."""
+
+    origin: np.ndarray  # (P,)
+    directions: np.ndarray  # (2, P), d₁ and d₂
+    labels: tuple  # of a₁ and a₂
+
+    def points(self, first, second):
+        """φ at coordinates of any shape S; S + (P,)."""
+        coordinates = np.stack([first, second], axis=-1)
+        return self.origin + coordinates @ self.directions
+
+    def coordinates(self, phi):
+        """a₁, a₂ of the points of the plane nearest to φ, (M, P); (M, 2)."""
+        return (np.atleast_2d(phi) - self.origin) @ np.linalg.pinv(self.directions)
+
+
+def plane_of_parameters(parameters, names, phi):
+    """Two parameters vary, the others are held; a₁ and a₂ are their values."""
+    if isinstance(parameters, str) or len(parameters) != 2:
+        raise ValueError(f"parameters must be two indices or names: {parameters!r}.")
+    first, second = (parameter_index(parameter, names) for parameter in parameters)
+    if first == second:
+        raise ValueError(f"parameters must be two different ones: {parameters!r}.")
+    origin = np.array(phi)
+    origin[[first, second]] = 0.0
+    directions = np.eye(len(phi))[[first, second]]
+    labels = parameter_label(first, names), parameter_label(second, names)
+    return Plane(origin, directions, labels)
+
+
+def plane_of_directions(directions, phi):
+    """Two directions from φ on."""
+    directions = np.asarray(directions, dtype=np.float64)
+    if directions.shape != (2, len(phi)):
+        raise ValueError(
+            f"directions must have the shape {(2, len(phi))}, got {directions.shape}."
+        )
+    if np.linalg.matrix_rank(directions) < 2:
+        raise ValueError("directions must not be parallel.")
+    labels = tuple(
+        rf"$a_{i}$ (step along direction {i} from $\hat\phi$)" for i in (1, 2)
+    )
+    return Plane(np.asarray(phi), directions, labels)
+
+
+def plane_of_paths(paths, phi):
+    """The directions from φ in which the paths go furthest (Li et al. 2018)."""
+    away = np.concatenate(paths) - phi
+    _, vectors = np.linalg.eigh(away.T @ away)
+    plane = plane_of_directions(vectors.T[:-3:-1], phi)
+    labels = tuple(rf"$a_{i}$ (principal direction {i} of the paths)" for i in (1, 2))
+    return plane._replace(labels=labels)
+
+
+def chosen_plane(parameters, directions, names, paths, phi):
+    """The plane that the arguments of a display ask for."""
+    if directions is None:
+        return plane_of_parameters(parameters, names, phi)
+    if isinstance(directions, str):
+        if directions != "paths":
+            raise ValueError(
+                f"directions must be 'paths' or two vectors, got {directions!r}."
+            )
+        return plane_of_paths(paths, phi)
+    return plane_of_directions(directions, phi)
+
+
+def frame(points, margin=0.2):
+    """Limits around points (M, 2), with a margin; ((left, right), (low, high))."""
+    low, high = points.min(axis=0), points.max(axis=0)
+    extent = high - low
+    # Paths that do not move along an axis still need a picture of some width.
+    extent = np.where(extent > 0, extent, np.where(extent.any(), extent.max(), 1.0))
+    middle, half = (low + high) / 2, (0.5 + margin) * extent
+    return tuple(zip(middle - half, middle + half, strict=True))

@@ -1,0 +1,224 @@
+"""The objective against the epoch."""
+
+import numpy as np
+
+from ._fitted import default_name, fitted, named
+from ._style import add_legend, draw_lines, open_axes, scale_axes
+
+
+class LossCurveDisplay:
+    """Objective J against the epoch, of one or several estimators.
+
+    Make one with `from_estimator` or `from_estimators`.
+
+    Parameters
+    ----------
+    loss_curves : dict of str to ndarray of shape (n_epochs,)
+        The objective of every epoch, by the name of the curve.
+    validation_loss_curves : dict of str to ndarray of shape (n_epochs,), default=None
+        The same on validation data, for the names that have it.
+    learning_rates : dict of str to ndarray of shape (n_epochs,), default=None
+        The learning rate of every epoch, for the names that have it.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        Axes of the curves.
+    figure_ : matplotlib Figure
+        Their figure.
+    lines_ : list of matplotlib Line2D
+        The loss curves.
+    validation_lines_ : list of matplotlib Line2D
+        The validation loss curves.
+    rate_ax_ : matplotlib Axes or None
+        Axes of the learning rates, where they are shown.
+    rate_lines_ : list of matplotlib Line2D
+        The learning rates.
+    legend_ : matplotlib Legend
+        The legend.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklopt import GradientRegressor
+    >>> from sklopt.inspection import LossCurveDisplay
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> models = {
+    ...     solver: GradientRegressor(solver, max_iter=30, tol=None).fit(X, y)
+    ...     for solver in ("gd", "nesterov")
+    ... }
+    >>> display = LossCurveDisplay.from_estimators(models)
+    >>> [line.get_label() for line in display.lines_]
+    ['gd', 'nesterov']
+    """
+
+    def __init__(
+        self, *, loss_curves, validation_loss_curves=None, learning_rates=None
+    ):
+        self.loss_curves = loss_curves
+        self.validation_loss_curves = validation_loss_curves
+        self.learning_rates = learning_rates
+
+    @classmethod
+    def from_estimator(cls, estimator, *, name=None, ax=None, **kwargs):
+        """Draw the loss curve of one fitted estimator.
+
+        Parameters
+        ----------
+        estimator : object
+            A fitted estimator with ``loss_curve_``, or a pipeline that ends in one.
+        name : str, default=None
+            Name of the curve; None takes that of the class.
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+        **kwargs : dict
+            Passed to `plot`.
+
+        Returns
+        -------
+        LossCurveDisplay
+            The display, drawn.
+        """
+        estimators = {default_name(estimator, name): estimator}
+        return cls.from_estimators(estimators, ax=ax, **kwargs)
+
+    @classmethod
+    def from_estimators(cls, estimators, *, ax=None, **kwargs):
+        """Draw the loss curves of several fitted estimators.
+
+        Parameters
+        ----------
+        estimators : dict of str to object
+            Fitted estimators with ``loss_curve_`` by name, or pipelines that end in
+            one. Several targets are drawn as a curve each.
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+        **kwargs : dict
+            Passed to `plot`.
+
+        Returns
+        -------
+        LossCurveDisplay
+            The display, drawn.
+        """
+        curves = {"loss": {}, "validation": {}, "rate": {}}
+        for name, estimator in named(estimators).items():
+            for kind, values in _curves(fitted(estimator)).items():
+                curves[kind] |= _per_target(name, values)
+        display = cls(
+            loss_curves=curves["loss"],
+            validation_loss_curves=curves["validation"],
+            learning_rates=curves["rate"],
+        )
+        return display.plot(ax=ax, **kwargs)
+
+    def plot(
+        self,
+        ax=None,
+        *,
+        xscale="linear",
+        yscale="log",
+        show_validation=True,
+        show_learning_rate=False,
+        line_kw=None,
+    ):
+        """Draw the curves.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+        xscale : {"linear", "log"}, default="linear"
+            Scale of the epochs. ``"log"`` begins at epoch 1, with epoch 0 to its left.
+        yscale : {"linear", "log"}, default="log"
+            Scale of the objective.
+        show_validation : bool, default=True
+            Whether to draw the validation loss of those who have it.
+        show_learning_rate : bool, default=False
+            Whether to draw the learning rate on an axis of its own, at the right.
+        line_kw : dict, default=None
+            Keywords for ``Axes.plot``, for the loss curves.
+
+        Returns
+        -------
+        LossCurveDisplay
+            The display itself.
+        """
+        is_own = open_axes(self, ax, (7.2, 4.2))
+        ax = self.ax_
+        self.lines_ = draw_lines(ax, self.loss_curves, line_kw, linewidth=2)
+        self.validation_lines_, self.rate_lines_, self.rate_ax_ = [], [], None
+        if show_validation:
+            self._draw_validation()
+        if show_learning_rate:
+            self._draw_rates()
+        scale_axes(ax, xscale, yscale)
+        ax.set(xlabel="Epoch $t$", ylabel=r"Objective $J$")
+        handles = self.lines_ + self.validation_lines_
+        add_legend(self, handles, is_own, "right upper", handlelength=3.5)
+        return self
+
+    def _draw_validation(self):
+        """The colours of the training curves, thin and with hollow markers."""
+        curves = self.validation_loss_curves or {}
+        for line in self.lines_:
+            name = line.get_label()
+            if name in curves:
+                self.validation_lines_ += self.ax_.plot(
+                    curves[name],
+                    color=line.get_color(),
+                    linestyle=line.get_linestyle(),
+                    marker=line.get_marker(),
+                    markevery=[-1],
+                    markerfacecolor="white",
+                    linewidth=0.9,
+                    label=f"{name}, validation",
+                )
+
+    def _draw_rates(self):
+        """Steps on an axis at the right, below the curves."""
+        self.rate_ax_ = self.ax_.twinx()
+        self.rate_ax_.set_ylabel(r"Learning rate $\alpha$ (faint steps)")
+        # Axes that are drawn first lie below, if those above are see-through.
+        self.ax_.set_zorder(self.rate_ax_.get_zorder() + 1)
+        self.ax_.patch.set_visible(False)
+        rates = self.learning_rates or {}
+        for line in self.lines_:
+            if line.get_label() in rates:
+                self.rate_lines_ += self.rate_ax_.plot(
+                    rates[line.get_label()],
+                    color=line.get_color(),
+                    linestyle=line.get_linestyle(),
+                    drawstyle="steps-post",
+                    linewidth=1.2,
+                    alpha=0.5,
+                    label=line.get_label(),
+                )
+        self.rate_ax_.set_ylim(bottom=0)
+
+
+def _curves(estimator):
+    """What a fitted estimator has of loss, validation loss and rate, (E,) or (E, T)."""
+    if getattr(estimator, "loss_curve_", None) is None:
+        raise ValueError(f"{type(estimator).__name__} has no loss_curve_.")
+    curves = {"loss": np.asarray(estimator.loss_curve_)}
+    if getattr(estimator, "validation_loss_curve_", None) is not None:
+        curves["validation"] = np.asarray(estimator.validation_loss_curve_)
+    if hasattr(estimator, "history_"):
+        curves["rate"] = _rates(estimator.history_, curves["loss"].shape)
+    return curves
+
+
+def _rates(history, shape):
+    """Learning rates like the loss curve: NaN where a target had stopped before."""
+    rates = np.full(shape, np.nan)
+    targets = (history["target"],) if len(shape) == 2 else ()
+    rates[(history["epoch"], *targets)] = history["learning_rate"]
+    return rates
+
+
+def _per_target(name, values):
+    """The curve by its name, or one for each target."""
+    if values.ndim == 1:
+        return {name: values}
+    return {f"{name}, target {k}": column for k, column in enumerate(values.T)}

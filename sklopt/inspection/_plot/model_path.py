@@ -1,0 +1,198 @@
+"""The model at several epochs, over its data."""
+
+import numpy as np
+
+from ._fitted import as_it_sees, fitted, objective, stored_path
+from ._style import add_legend, open_axes
+
+# Epochs that are drawn unless others are asked for.
+N_EPOCHS = 6
+
+# How light the first curve is and how dark the last, as parts of the colour map.
+LIGHTEST, DARKEST = 0.35, 1.0
+
+
+class ModelPathDisplay:
+    """A model of one feature as it was at several epochs, light to dark.
+
+    Make one with `from_estimator`.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n_samples,)
+        The feature.
+    y : ndarray of shape (n_samples,)
+        The target.
+    grid : ndarray of shape (n_grid,)
+        Values of the feature where the model is drawn.
+    predictions : ndarray of shape (n_curves, n_grid)
+        The model there at each epoch.
+    epochs : sequence of int
+        Epochs trained until each curve; 0 is the start.
+    xlabel : str, default="$x$"
+        Label of the feature.
+    ylabel : str, default="$y$"
+        Label of the target.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        Axes of the model.
+    figure_ : matplotlib Figure
+        Their figure.
+    lines_ : list of matplotlib Line2D
+        The model, a line an epoch.
+    points_ : matplotlib Line2D
+        The data.
+    legend_ : matplotlib Legend
+        The legend.
+
+    Examples
+    --------
+    >>> from sklopt import GradientRegressor
+    >>> from sklopt.inspection import ModelPathDisplay
+    >>> X, y = [[0.0], [1.0], [2.0]], [1.0, 2.5, 3.5]
+    >>> model = GradientRegressor(max_iter=20, tol=None, store_path="epoch").fit(X, y)
+    >>> display = ModelPathDisplay.from_estimator(model, X, y, epochs=[0, 1, 20])
+    >>> [line.get_label() for line in display.lines_]
+    ['epoch 0', 'epoch 1', 'epoch 20']
+    """
+
+    def __init__(self, *, x, y, grid, predictions, epochs, xlabel="$x$", ylabel="$y$"):
+        self.x = x
+        self.y = y
+        self.grid = grid
+        self.predictions = predictions
+        self.epochs = epochs
+        self.xlabel = xlabel
+        self.ylabel = ylabel
+
+    @classmethod
+    def from_estimator(
+        cls, estimator, X, y, *, epochs=None, grid_resolution=300, ax=None, **kwargs
+    ):
+        """Draw the model of a fitted estimator at several epochs of its training.
+
+        Parameters
+        ----------
+        estimator : object
+            An estimator of sklopt fitted with `store_path`, or a pipeline that ends
+            in one.
+        X : array-like of shape (n_samples, 1)
+            One feature.
+        y : array-like of shape (n_samples,)
+            One target.
+        epochs : sequence of int, default=None
+            Epochs trained until each curve; 0 is the start. None takes the start, the
+            end and a few in between, more of them early.
+        grid_resolution : int, default=300
+            Points of each curve.
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+        **kwargs : dict
+            Passed to `plot`.
+
+        Returns
+        -------
+        ModelPathDisplay
+            The display, drawn.
+        """
+        by_epoch = _path_by_epoch(estimator)
+        epochs = _checked_epochs(epochs, len(by_epoch) - 1)
+        x = np.asarray(X, dtype=np.float64)
+        if x.ndim != 2 or x.shape[1] != 1:
+            raise ValueError(f"X must have one feature to be drawn, got {x.shape}.")
+        grid = np.linspace(x.min(), x.max(), grid_resolution)
+        J = objective(estimator, X, y)
+        seen = as_it_sees(estimator, _like(X, grid[:, np.newaxis]))
+        J = J._replace(X=np.asarray(seen, dtype=np.float64))
+        display = cls(
+            x=x[:, 0],
+            y=np.asarray(y),
+            grid=grid,
+            predictions=J.prediction(by_epoch[epochs]),
+            epochs=epochs,
+            xlabel=str(X.columns[0]) if hasattr(X, "columns") else "$x$",
+            ylabel=str(getattr(y, "name", None) or "$y$"),
+        )
+        return display.plot(ax=ax, **kwargs)
+
+    def plot(self, ax=None, *, cmap="Blues", line_kw=None, point_kw=None):
+        """Draw the data, and the model over it.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+        cmap : str or matplotlib Colormap, default="Blues"
+            Where the colours come from; one that goes from light to dark.
+        line_kw : dict, default=None
+            Keywords for ``Axes.plot``, for the model.
+        point_kw : dict, default=None
+            Keywords for ``Axes.plot``, for the data.
+
+        Returns
+        -------
+        ModelPathDisplay
+            The display itself.
+        """
+        is_own = open_axes(self, ax, (6.4, 4.2))
+        import matplotlib as mpl
+
+        ax, n_curves = self.ax_, len(self.epochs)
+        data_look = {
+            "linestyle": "",
+            "marker": "o",
+            "markerfacecolor": "white",
+            "markeredgecolor": "black",
+            "zorder": 3,
+            "label": "data",
+        }
+        (self.points_,) = ax.plot(self.x, self.y, **(data_look | (point_kw or {})))
+        colors = mpl.colormaps.get_cmap(cmap)(_shades(n_curves))
+        widths = np.linspace(1.2, 2.6, n_curves)
+        self.lines_ = []
+        for k, epoch in enumerate(self.epochs):
+            look = {"color": colors[k], "linewidth": widths[k], "zorder": 1.5 + k / 99}
+            look["label"] = f"epoch {epoch}"
+            curve = self.predictions[k]
+            self.lines_ += ax.plot(self.grid, curve, **(look | (line_kw or {})))
+        ax.set(xlabel=self.xlabel, ylabel=self.ylabel)
+        add_legend(self, [self.points_, *self.lines_], is_own, "right upper")
+        return self
+
+
+def _shades(n_curves):
+    """Where in the colour map the curves are, the last at its dark end."""
+    return np.linspace(DARKEST, LIGHTEST, n_curves)[::-1]
+
+
+def _path_by_epoch(estimator):
+    """The parameters at the start and after every epoch, (n_iter_ + 1, P)."""
+    path, estimator = stored_path(estimator), fitted(estimator)
+    if len(path) == estimator.n_iter_ + 1:
+        return path
+    if len(path) == estimator.t_ + 1:
+        return path[np.append(0, estimator.history_["update"])]
+    raise ValueError(
+        "path_ does not begin where the training did: fit with store_path='epoch', or "
+        "set it before the first partial_fit."
+    )
+
+
+def _checked_epochs(epochs, last):
+    """The epochs asked for, or a few from 0 to the last, in equal ratios."""
+    if epochs is None:
+        between = np.geomspace(1, last, N_EPOCHS - 1).round().astype(int)
+        return [0, *np.unique(between).tolist()]
+    epochs = [int(epoch) for epoch in epochs]
+    if not epochs or min(epochs) < 0 or max(epochs) > last:
+        raise ValueError(f"epochs must lie between 0 and {last}, got {epochs}.")
+    return epochs
+
+
+def _like(X, values):
+    """Values in a table with the column of X, if it is one."""
+    if hasattr(X, "columns"):
+        return type(X)(values, columns=X.columns)
+    return values
