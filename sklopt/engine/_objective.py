@@ -89,7 +89,7 @@ class Objective(NamedTuple):
 
     def visibility(self, phi):
         """The largest |f(z)| or |f'(z)| that any sample sees of the wave."""
-        z = self._predictor(phi)
+        z = self._predictor(phi)[self.weight > 0]
         return max(np.abs(self._wave(z, order)).max() for order in (0, 1))
 
     def gradient(self, phi):

@@ -200,7 +200,7 @@ class GradientTrained(RegressorMixin, BaseEstimator):
         is_first = not hasattr(self, "_training")
         owner = clone(self) if is_first else self
         data, is_single = validated_data(owner, X, y, sample_weight, is_first)
-        if not is_single:
+        if not self._takes_as_single(data, is_single):
             raise ValueError("y has several targets, each with a surface of its own.")
         return self._objective_on(data, self._plain_coordinates(data.X.shape[1]))
 
