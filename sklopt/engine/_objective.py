@@ -17,6 +17,9 @@ import numpy as np
 
 from ..kernels._codes import Model
 
+# A wave of which no sample sees more than this is out of sight.
+VISIBLE = 1e-6
+
 # Predictions held at once when many points are evaluated.
 NUMBERS_AT_ONCE = 2**17
 
@@ -32,9 +35,18 @@ def gabor_derivative(z, window):
 
 
 def gabor_curvature(z, window):
-    """f''(z) = ((4z²/window² − 2/window − 1) sin(z) − 4z/window cos(z)) exp(−z²/w)."""
+    """f''(z).
+
+    ((4z²/window² − 2/window − 1)·sin(z) − 4z/window·cos(z)) · exp(−z²/window).
+    """
     sine = (4 * z * z / window**2 - 2 / window - 1) * np.sin(z)
     return (sine - 4 * z / window * np.cos(z)) * np.exp(-z * z / window)
+
+
+def is_visible(z, window):
+    """Whether any of the z (…, n_samples) sees a wave, its value or its slope; (…,)."""
+    waves = np.abs([gabor(z, window), gabor_derivative(z, window)])
+    return waves.max(axis=(0, -1)) > VISIBLE
 
 
 class Objective(NamedTuple):
@@ -87,10 +99,11 @@ class Objective(NamedTuple):
         inputs = self.input_scale * self.X.T
         return np.column_stack([inner, *(inner * inputs), *columns])
 
-    def visibility(self, phi):
-        """The largest |f(z)| or |f'(z)| that any sample sees of the wave."""
-        z = self._predictor(phi)[self.weight > 0]
-        return max(np.abs(self._wave(z, order)).max() for order in (0, 1))
+    def is_visible(self, phi):
+        """Whether any sample of positive weight sees the model at φ of shape (P,)."""
+        if self.model == Model.LINEAR:
+            return True
+        return bool(is_visible(self._predictor(phi)[self.weight > 0], self.window))
 
     def gradient(self, phi):
         """∇J at φ of shape (P,); 0 where a parameter is not trained."""

@@ -82,7 +82,9 @@ def loss_curvature(data, model, window, has_head):
     """
     if model == Model.LINEAR:
         return SQUARED_ERROR_CURVATURE
-    z = np.linspace(-np.pi, np.pi, 1001)  # beyond it, the wave has died down
+    # Within its first half-wave, and within its window, a wave is at its steepest.
+    reach = min(np.pi, 4 * np.sqrt(window))
+    z = np.linspace(-reach, reach, 1001)
     f, slope, bend = (
         np.abs(wave(z, window)).max()
         for wave in (gabor, gabor_derivative, gabor_curvature)

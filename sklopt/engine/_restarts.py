@@ -12,6 +12,7 @@ from functools import partial
 import numpy as np
 
 from ..kernels._codes import Clock, Status
+from ._objective import is_visible
 from ._train import join_histories, train
 from ._types import History, State, empty_entries
 
@@ -81,6 +82,22 @@ def fit_head(objective, phi, fit_amplitude, fit_offset):
         product = deviation @ (s * (y - y_mean))
         np.divide(product, power, out=amplitude, where=power > 0)
     return np.column_stack([amplitude, y_mean - amplitude * f_mean])
+
+
+def best_of(loss, targets):
+    """The candidate of the lowest objective for each target."""
+    loss = np.where(np.isfinite(loss), loss, np.inf)
+    rows = (np.flatnonzero(targets == target) for target in np.unique(targets))
+    return np.array([row[loss[row].argmin()] for row in rows])
+
+
+def mark_saturated(data, plan, state):
+    """Tell the starts whose wave no sample sees."""
+    X = data.X[data.weight > 0] if data.weight.size else data.X
+    for phi, progress in zip(state.phi, state.progress, strict=True):
+        z = phi[0] + plan.input_scale * (X @ phi[1 : plan.n_weights + 1])
+        if progress["status"] != Status.DIVERGED and not is_visible(z, plan.window):
+            progress["status"] = Status.SATURATED
 
 
 def race(data, plan, candidates, state, max_epochs, *, drops, n_threads):

@@ -26,10 +26,12 @@ from ..engine._lowering import (
 )
 from ..engine._objective import Objective
 from ..engine._rates import auto_rate, loss_curvature, measure_curvature
+from ..engine._restarts import best_of
 from ..engine._train import join_histories, judge_start, objective
 from ..kernels._codes import Loss, Status, Store
 from ..schedules import SCHEDULES
 from ..solvers import SOLVERS
+from ._coordinates import Coordinates
 from ._inputs import finite_cast, naming, unchanged_on_error, validated_data
 from ._training import (
     Training,
@@ -50,18 +52,17 @@ class GradientTrained(RegressorMixin, BaseEstimator):
 
     A subclass says what is particular to its model:
 
-    - `_plain_coordinates(n_features)`: those of the user, and `_coordinates(data)`:
-      those that it trains in;
     - `_first_phi(data, coordinates, is_single, seed)`: parameters before the first
-      epoch, (K, P), one row a candidate, and `_targets(K)`: the column of y of each;
+      epoch, (K, P), one row a candidate; `_check_start(origin, phi)`: a refusal of such
+      that it cannot go on from;
     - `_model_fields(coordinates, n_features)`: the fields of `Plan` that are its own;
     - `_run(data, plan, candidates, state, max_epochs)`: how candidates are trained;
-    - `_best(loss)`: the candidates that are published, one a target;
-    - `_trained_on(data, max_epochs)`: the data, or others with the same objective;
-    - `_takes_as_single(data, is_single)`: whether y is one target, or an error;
-    - `_examine(data)`: a last look at the fitted parameters;
-    - `_untapped(data)`: by how much their objectives could easily be lower;
-    - `_check_start(origin, phi)` and `_publish_parameters(phi)`.
+    - `_publish_parameters(phi)`, and `_examine(data)`: a last look at them.
+
+    and where it differs from the plain case: `_takes_as_single`, `_basis` and
+    `_coordinates`, `_trained_on`, `_untapped`.
+
+    `_objective(X, y)` is what `sklopt.inspection` looks at.
     """
 
     _parameter_constraints: dict = {
@@ -169,7 +170,7 @@ class GradientTrained(RegressorMixin, BaseEstimator):
             left as it was.
         """
         with unchanged_on_error(self):
-            is_first = not hasattr(self, "_training")
+            is_first = not self._has_trained
             data, is_single = validated_data(self, X, y, sample_weight, is_first)
             is_single = self._takes_as_single(data, is_single)
             if is_first:
@@ -197,7 +198,7 @@ class GradientTrained(RegressorMixin, BaseEstimator):
     def _objective(self, X, y, sample_weight=None):
         """J on given data, with derivatives, for those who look at its surface."""
         self._validate_params()
-        is_first = not hasattr(self, "_training")
+        is_first = not self._has_trained
         owner = clone(self) if is_first else self
         data, is_single = validated_data(owner, X, y, sample_weight, is_first)
         if not self._takes_as_single(data, is_single):
@@ -216,6 +217,34 @@ class GradientTrained(RegressorMixin, BaseEstimator):
             **self._model_fields(coordinates, n_features),
         )
 
+    @property
+    def _has_trained(self):
+        return hasattr(self, "_training")
+
+    def _takes_as_single(self, data, is_single):
+        """Whether y is one target without an axis of its own; or an error."""
+        return is_single
+
+    def _basis(self):
+        """What the coordinates of a training are chosen by."""
+        return None
+
+    def _plain_coordinates(self, n_features):
+        """Those of the user."""
+        return Coordinates.plain(n_features, input_scale=1.0)
+
+    def _coordinates(self, data):
+        """Those that are trained."""
+        return self._plain_coordinates(data.X.shape[1])
+
+    def _trained_on(self, data, max_epochs):
+        """The data, or others with the same objective."""
+        return data
+
+    def _untapped(self, data):
+        """By how much the objectives could easily be lower."""
+        return np.zeros(data.y.shape[1])
+
     def _begun(self, data, is_single):
         """A training before its first epoch."""
         rng = check_random_state(self.random_state)
@@ -226,8 +255,9 @@ class GradientTrained(RegressorMixin, BaseEstimator):
             phi,
             bool(self.store_path),
             start=phi,
+            basis=self._basis(),
             coordinates=coordinates,
-            targets=self._targets(len(phi)),
+            targets=np.arange(len(phi)) % data.y.shape[1],
             is_single=is_single,
             seed=seed,
         )
@@ -244,15 +274,14 @@ class GradientTrained(RegressorMixin, BaseEstimator):
             )
         self._check_start("the last fit", training.state.phi)
         resumed = training.resumed(bool(self.store_path))
-        last, fresh = training.coordinates, self._coordinates(data)
-        # Standardised once, for the data of the first call: φ must not jump.
-        is_kept = not (last.is_plain or fresh.is_plain)
-        is_kept &= last.outer_input_scale == fresh.outer_input_scale
-        return resumed if is_kept else resumed.moved(fresh)
+        if self._basis() == training.basis:
+            return resumed  # standardised once, for the data of the first call
+        moved = resumed.moved(self._coordinates(data))
+        return moved._replace(basis=self._basis())
 
     def _given_phi(self, expected):
         """Parameters that a warm start or `init` gives, and where they are from."""
-        if self.warm_start and hasattr(self, "_training"):
+        if self.warm_start and self._has_trained:
             origin, phi = "the warm start", self._last_phi()
         else:
             origin = "init"
@@ -281,11 +310,14 @@ class GradientTrained(RegressorMixin, BaseEstimator):
         training, candidates, plan = self._lowered(inner, training, tol)
         state = training.state
         judge_start(inner, plan, candidates, state, is_new)
-        state.progress["status"] = Status.RUNNING
+        status = state.progress["status"]
+        status[(status == Status.CONVERGED) | (status == Status.SATURATED)] = (
+            Status.RUNNING
+        )
         history = self._run(inner, plan, candidates, state, max_epochs)
         loss = objective(inner, plan, candidates, state.phi)
         state.progress["final"] = loss
-        training = training._replace(best=self._best(loss))
+        training = training._replace(best=best_of(loss, training.targets))
         raise_if_diverged(
             type(self).__name__,
             training,
@@ -348,16 +380,17 @@ class GradientTrained(RegressorMixin, BaseEstimator):
     def _publish(self, training, loss, dtype):
         """Set the fitted attributes."""
         progress, per_target = training.state.progress, training.per_target
-        coordinates, history = training.coordinates, training.history
+        coordinates, history = training.coordinates, training.published_history()
         self._training = training
         self.n_iter_ = per_target(progress["n_epochs"])
         self.t_ = per_target(progress["n_updates"])
         self.loss_ = per_target(coordinates.size**2 * loss)
         self.stop_reason_ = per_target(stop_reasons(progress))
         self.loss_curve_ = per_target(coordinates.size**2 * history.entries["loss"])
-        vars(self).pop("path_", None)
+        for name in ("path_", "_covariance"):
+            vars(self).pop(name, None)
         if self.store_path:
-            path = coordinates.outward(history.path)[:, training.best]
+            path = coordinates.outward(history.path[:, training.best])
             self.path_ = path[:, 0] if training.is_single else path
         phi = coordinates.outward(training.state.phi)[training.best]
         phi = finite_cast(phi, dtype, "the fitted parameters")

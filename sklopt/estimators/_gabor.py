@@ -10,16 +10,13 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..engine._objective import gabor
-from ..engine._restarts import draw_best_starts, fit_head, race
+from ..engine._restarts import draw_best_starts, fit_head, mark_saturated, race
 from ..kernels._codes import Model
 from ._base import GradientTrained
 from ._coordinates import Coordinates
 from ._inputs import FLOATS, naming, refuse_foreign
 from ._training import stop_reasons
 from ._uncertainty import UncertaintyMixin, covariance
-
-# A wave of which no sample sees more than this share is out of sight.
-VISIBLE = 1e-6
 
 
 class GaborRegressor(UncertaintyMixin, GradientTrained):
@@ -256,14 +253,21 @@ class GaborRegressor(UncertaintyMixin, GradientTrained):
     def _plain_coordinates(self, n_features):
         return Coordinates.plain(n_features, self.input_scale)
 
+    def _basis(self):
+        is_standard = self.learning_rate == "auto"
+        return (
+            is_standard,
+            self.input_scale,
+            is_standard and self.fit_amplitude,
+            is_standard and self.penalty is not None,
+        )
+
     def _coordinates(self, data):
-        if self.learning_rate != "auto":
+        is_standard, input_scale, scales_target, is_isotropic = self._basis()
+        if not is_standard:
             return self._plain_coordinates(data.X.shape[1])
         return Coordinates.standard(
-            data,
-            self.input_scale,
-            scales_target=self.fit_amplitude,
-            is_isotropic=self.penalty is not None,
+            data, input_scale, scales_target=scales_target, is_isotropic=is_isotropic
         )
 
     def _model_fields(self, coordinates, n_features):
@@ -292,20 +296,17 @@ class GaborRegressor(UncertaintyMixin, GradientTrained):
         )
         return True
 
-    def _trained_on(self, data, max_epochs):
-        return data
-
-    def _targets(self, n_candidates):
-        return np.zeros(n_candidates, dtype=np.int64)
-
     def _first_phi(self, data, coordinates, is_single, seed):
         n_features = data.X.shape[1]
         objective = self._objective_on(data, coordinates)
-        is_warm = self.warm_start and hasattr(self, "_training")
+        is_warm = self.warm_start and self._has_trained
         if isinstance(self.init, str) and not is_warm:
             return draw_best_starts(objective, self._head_flags, self.n_init, seed)
         shape = (objective.n_params if is_warm else n_features + 1,)
-        _, phi = self._given_phi([shape, (len(np.atleast_2d(self.init)), *shape)])
+        several = [] if is_warm else [(len(np.atleast_2d(self.init)), *shape)]
+        origin, phi = self._given_phi([shape, *several])
+        if is_warm:
+            self._check_start(origin, np.atleast_2d(phi))
         phi = coordinates.inward(np.atleast_2d(phi))
         if self._has_head and not is_warm:
             phi = np.hstack([phi, fit_head(objective, phi, *self._head_flags)])
@@ -320,19 +321,30 @@ class GaborRegressor(UncertaintyMixin, GradientTrained):
             raise ValueError(
                 f"{origin} was with another fit_amplitude or fit_offset: fit anew."
             )
+        if not self._has_head:
+            return
+        for name, flag, fixed, values in (
+            ("amplitude", self.fit_amplitude, 1.0, phi[:, -2]),
+            ("offset", self.fit_offset, 0.0, phi[:, -1]),
+        ):
+            if not flag and (values != fixed).any():
+                raise ValueError(
+                    f"{origin} has an {name} other than {fixed:g}, but "
+                    f"fit_{name}=False."
+                )
 
     def _run(self, data, plan, candidates, state, max_epochs):
-        n_threads = effective_n_jobs(self.n_jobs)
-        drops = self.tol is not None
-        return race(
-            data, plan, candidates, state, max_epochs, drops=drops, n_threads=n_threads
+        history = race(
+            data,
+            plan,
+            candidates,
+            state,
+            max_epochs,
+            drops=self.tol is not None,
+            n_threads=effective_n_jobs(self.n_jobs),
         )
-
-    def _best(self, loss):
-        return np.array([np.where(np.isfinite(loss), loss, np.inf).argmin()])
-
-    def _untapped(self, data):
-        return np.zeros(1)
+        mark_saturated(data, plan, state)
+        return history
 
     def _publish_parameters(self, phi):
         n_linear = self.n_features_in_ + 1
@@ -343,8 +355,7 @@ class GaborRegressor(UncertaintyMixin, GradientTrained):
         objective = self._objective_on(data, self._plain_coordinates(data.X.shape[1]))
         phi = self._last_phi()
         self._covariance = covariance(objective, phi)
-        if objective.visibility(phi) < VISIBLE:
-            self.stop_reason_ = "saturated"
+        if self.stop_reason_ == "saturated":
             warnings.warn(
                 "GaborRegressor ended where no sample sees the wave: |z| is so large "
                 "that its value and its slope vanish, and with them the gradient. "

@@ -12,7 +12,6 @@ from ..engine._train import train
 from ..kernels._codes import Model
 from ..solvers import SOLVERS
 from ._base import GradientTrained
-from ._coordinates import Coordinates
 from ._inputs import FLOATS, naming, refuse_foreign
 from ._uncertainty import UncertaintyMixin, covariance
 
@@ -218,12 +217,6 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
             X = validate_data(self, X, dtype=FLOATS, reset=False)
         return X @ self.coef_.T + self.intercept_
 
-    def _plain_coordinates(self, n_features):
-        return Coordinates.plain(n_features, input_scale=1.0)
-
-    def _coordinates(self, data):
-        return self._plain_coordinates(data.X.shape[1])
-
     def _trained_on(self, data, max_epochs):
         solver = as_description(self.solver, SOLVERS)
         n_samples = len(data.X)
@@ -234,12 +227,9 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
             return data
         return condensed(data)
 
-    def _targets(self, n_candidates):
-        return np.arange(n_candidates)
-
     def _first_phi(self, data, coordinates, is_single, seed):
         shape = data.y.shape[1], data.X.shape[1] + 1
-        if self.init is None and not (self.warm_start and hasattr(self, "_training")):
+        if self.init is None and not (self.warm_start and self._has_trained):
             return np.zeros(shape)
         origin, phi = self._given_phi([shape[1:] if is_single else shape])
         phi = phi.reshape(shape)
@@ -256,12 +246,6 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
         return train(
             data, plan, candidates, state, max_epochs, is_divergence_fatal=True
         )
-
-    def _best(self, loss):
-        return np.arange(len(loss))
-
-    def _takes_as_single(self, data, is_single):
-        return is_single
 
     def _examine(self, data):
         if self.compute_covariance:

@@ -19,12 +19,17 @@ NEGLIGIBLE = 1e-10
 LARGE_GAIN = 0.01
 
 
+class DivergenceError(ValueError):
+    """The objective is not finite, or has grown past any recovery."""
+
+
 class Training(NamedTuple):
     """All that `partial_fit` needs to go on."""
 
     state: State
     history: History
     start: np.ndarray  # (K, P), the parameters before the first epoch
+    basis: tuple | None  # what they were chosen by
     coordinates: Coordinates  # of the parameters in `state`, `history` and `start`
     targets: np.ndarray  # (K,), the column of y of each candidate
     is_single: bool  # whether y was one target without an axis of its own
@@ -91,6 +96,17 @@ class Training(NamedTuple):
         value = values[..., 0]
         return value.item() if np.ndim(value) == 0 else value
 
+    def published_history(self):
+        """The history without what others did after the last published one stopped."""
+        progress, published = self.state.progress, self.state.progress[self.best]
+        entries, path = self.history
+        n_epochs = np.isfinite(entries["rate"][:, self.best]).any(axis=1).nonzero()[0]
+        entries = entries[: n_epochs[-1] + 1 if n_epochs.size else 0]
+        is_by_step = len(path) > 1 + progress["n_epochs"].max()
+        clock = "n_updates" if is_by_step else "n_epochs"
+        n_more = progress[clock].max() - published[clock].max()
+        return History(entries, path[: len(path) - n_more])
+
     def columns(self):
         """The history as columns of a table, epochs of the first target first."""
         tables = []
@@ -121,12 +137,13 @@ def stop_reasons(progress):
         Status.CONVERGED: "tol",
         Status.DIVERGED: "diverged",
         Status.DROPPED: "dropped",
+        Status.SATURATED: "saturated",
     }
     return np.array([words[status] for status in progress["status"]])
 
 
 def raise_if_diverged(owner, training, candidates, history, loss, *, is_auto):
-    """Raise a ValueError that names epoch, rate and remedy.
+    """Raise a `DivergenceError` that names epoch, rate and remedy.
 
     `history` is that of the epochs just trained, `loss` the objective after them.
     """
@@ -152,7 +169,7 @@ def raise_if_diverged(owner, training, candidates, history, loss, *, is_auto):
         else "Lower the learning rate, or take learning_rate='auto'; features of very "
         "different scales call for StandardScaler."
     )
-    raise ValueError(
+    raise DivergenceError(
         f"{owner} diverged in epoch {epoch} at learning_rate="
         f"{entries['rate'][-1]:.3g}: the objective went from {unit * first:.3g} to "
         f"{unit * last:.3g}. {remedy}"

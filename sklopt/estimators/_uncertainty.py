@@ -51,6 +51,15 @@ class UncertaintyMixin:
     @property
     def covariance_(self):
         """Covariance of the parameters, (n_params, n_params)."""
+        return self._known_covariance()
+
+    @property
+    def standard_errors_(self):
+        """Standard error of every parameter, (n_params,)."""
+        covariance = self._known_covariance()
+        return np.sqrt(np.diagonal(covariance, axis1=-2, axis2=-1))
+
+    def _known_covariance(self):
         check_is_fitted(self)
         if not hasattr(self, "_covariance"):
             raise AttributeError("covariance_ is there after compute_covariance=True.")
@@ -58,11 +67,6 @@ class UncertaintyMixin:
             warnings.warn(
                 "The data do not determine the parameters: their covariance is NaN.",
                 RuntimeWarning,
-                stacklevel=2,
+                stacklevel=3,
             )
         return self._covariance
-
-    @property
-    def standard_errors_(self):
-        """Standard error of every parameter, (n_params,)."""
-        return np.sqrt(np.diagonal(self.covariance_, axis1=-2, axis2=-1))

@@ -7,7 +7,6 @@ import numpy as np
 from scipy.linalg import eigh
 from sklearn.utils._param_validation import Interval, validate_params
 
-from ..estimators._gabor import VISIBLE
 from ._parameters import objective_of, parameters_at
 
 # Eigenvalues below this share of the largest are zero, parameters taken in units in
@@ -198,9 +197,7 @@ def curvature(estimator, X, y, sample_weight=None, *, at=None, tol=1e-2):
         hessian=H,
         eigenvalues=eigenvalues,
         condition_number=_condition_number(eigenvalues),
-        kind=_kind(signs, J.visibility(phi) > VISIBLE)
-        if is_critical
-        else "not critical",
+        kind=_kind(signs, J.is_visible(phi)) if is_critical else "not critical",
         is_convex=not (signs < 0).any(),
         largest_stable_rate=_stable_rate(eigenvalues),
         suggested_rate=rate,

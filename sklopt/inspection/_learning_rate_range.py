@@ -14,9 +14,10 @@ from sklearn.utils._param_validation import Interval, validate_params
 from ..engine._lowering import as_description, lower_batch_size
 from ..engine._rates import auto_rate, loss_curvature, measure_curvature
 from ..engine._types import Data
+from ..estimators._training import DivergenceError
 from ..schedules import SCHEDULES
 from ..solvers import SOLVERS
-from ._parameters import objective_of
+from ._parameters import as_it_sees, last_step, objective_of
 
 # The default rates, as shares of the automatic one: five in each decade. Far above it,
 # as what is safe for a wave wherever it lies is little where few samples see it.
@@ -160,6 +161,7 @@ def learning_rate_range(
     0.19
     """
     J = objective_of(estimator, X, y, sample_weight)
+    estimator, X = last_step(estimator), as_it_sees(estimator, X)
     if rates is None:
         rates = SHARES * _plain_auto_rate(estimator, J)
     rates = _checked_rates(rates)
@@ -208,9 +210,7 @@ def _final_loss(model, rate, X, y, sample_weight):
             # A wave out of sight has a high loss, which is all that counts here.
             warnings.simplefilter("ignore", ConvergenceWarning)
             return model.fit(X, y, sample_weight).loss_
-    except ValueError as error:
-        if "diverged in epoch" not in str(error):
-            raise
+    except DivergenceError:
         return np.inf
 
 

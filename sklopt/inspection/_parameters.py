@@ -1,6 +1,7 @@
 """The objective of an estimator, and the point of it that is looked at."""
 
 import numpy as np
+from sklearn.pipeline import Pipeline
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
@@ -10,20 +11,29 @@ from ..estimators._inputs import naming
 UNTRAINED = {"amplitude": 1.0}
 
 
+def last_step(estimator):
+    """The estimator itself, or the one that ends a pipeline."""
+    return estimator[-1] if isinstance(estimator, Pipeline) else estimator
+
+
+def as_it_sees(estimator, X):
+    """X after the steps of a pipeline that come before the last."""
+    has_steps_before = isinstance(estimator, Pipeline) and len(estimator) > 1
+    return estimator[:-1].transform(X) if has_steps_before else X
+
+
 def objective_of(estimator, X, y, sample_weight=None):
-    """J of the estimator on these data, or a refusal of what has no such J."""
-    if not hasattr(estimator, "_objective"):
-        raise TypeError(
-            f"{type(estimator).__name__} is no estimator of sklopt; of a pipeline, "
-            "pass the last step and what the steps before make of X."
-        )
-    return estimator._objective(X, y, sample_weight)
+    """J on these data, seen from behind the other steps of a pipeline."""
+    owner = last_step(estimator)
+    if not hasattr(owner, "_objective"):
+        raise TypeError(f"{type(owner).__name__} is not an estimator of sklopt.")
+    return owner._objective(as_it_sees(estimator, X), y, sample_weight)
 
 
 def parameters_at(estimator, objective, at=None):
     """`at` checked, (P,), or the fitted parameters in the order of `objective`."""
     if at is None:
-        return _fitted_parameters(estimator, objective)
+        return fitted_parameters(estimator, objective)
     with naming("at"):
         at = check_array(at, dtype=np.float64, ensure_2d=False, input_name="at")
     names = parameter_names(objective)
@@ -47,7 +57,9 @@ def parameter_names(objective):
     return [f"phi_{p}" for p in range(objective.X.shape[1] + 1)] + head
 
 
-def _fitted_parameters(estimator, objective):
+def fitted_parameters(estimator, objective):
+    """φ of one target in the order of `objective`, (P,)."""
+    estimator = last_step(estimator)
     check_is_fitted(estimator)
     if hasattr(estimator, "phi_"):
         phi = estimator.phi_

@@ -71,6 +71,7 @@ class Status(Code):
     CONVERGED = 1
     DIVERGED = 2
     DROPPED = 3
+    SATURATED = 4
 
 
 class Clock(Code):

@@ -289,6 +289,63 @@ def test_a_wave_out_of_sight_is_told():
     assert_array_equal(model.phi_, [200.0, 1.0])
 
 
+def test_a_saturated_start_is_never_a_converged_one():
+    X, y = make_wave()
+    model = GaborRegressor(init=[[200.0, 1.0], [0.5, 13.0]]).fit(X, y)
+    assert model.stop_reason_ == "tol"
+    assert list(model.init_results_["stop_reason"]) == ["saturated", "tol"]
+
+
+def test_curves_end_where_the_best_start_does():
+    """Also where others went on; the path is cut as well."""
+    X, y = make_wave()
+    # The first is done at once, the second climbs out of a far valley.
+    init = [GaborRegressor(random_state=0).fit(X, y).phi_, [3.0, 30.0]]
+    model = GaborRegressor("gd", init=init, batch_size=None)
+    for store_path in ("epoch", "step"):
+        model.set_params(store_path=store_path).fit(X, y)
+        others = model.init_results_["n_iter"]
+        assert model.n_iter_ == others[0] < others[1]
+        assert model.loss_curve_.shape == (model.n_iter_,)
+        assert np.isfinite(model.loss_curve_).all()
+        assert model.path_.shape == (model.n_iter_ + 1, 2)
+        assert len(model.history_) == model.n_iter_
+
+
+def test_dropped_starts_stay_dropped():
+    X, y = make_wave()
+    model = GaborRegressor(random_state=0).fit(X, y)
+    before = model.init_results_
+    after = model.partial_fit(X, y).init_results_
+    was_dropped = before["stop_reason"] == "dropped"
+    assert was_dropped.any()
+    assert after[was_dropped].equals(before[was_dropped])
+    assert (after["n_iter"] - before["n_iter"])[~was_dropped].eq(1).all()
+    assert np.isfinite(model.loss_curve_).all()
+
+
+def test_a_penalty_that_is_taken_up_is_that_of_the_published_phi():
+    X, y = make_wave(n_features=2)
+    model = GaborRegressor(random_state=0, n_init=1, fit_offset=True)
+    model.partial_fit(X * [1.0, 50.0], y)
+    model.set_params(penalty="l2", alpha=0.1).partial_fit(X * [1.0, 50.0], y)
+    phi = np.array([*model.phi_, 1.0, model.offset_])
+    gabor = reference.Gabor(has_head=True)
+    J = reference.batch_objective(phi, X * [1.0, 50.0], y, np.ones(45), 0.1, gabor)
+    assert_allclose(model.loss_, J, rtol=1e-10)
+
+
+def test_an_amplitude_that_was_trained_is_not_frozen_in_silence():
+    X, y = make_wave()
+    model = GaborRegressor(random_state=0, fit_amplitude=True, fit_offset=True)
+    model.fit(X, 3 * y).set_params(fit_amplitude=False)
+    message = "has an amplitude other than 1, but fit_amplitude=False"
+    with pytest.raises(ValueError, match=f"the last fit {message}"):
+        model.partial_fit(X, 3 * y)
+    with pytest.raises(ValueError, match=f"the warm start {message}"):
+        model.set_params(warm_start=True).fit(X, 3 * y)
+
+
 def test_all_starts_lost_is_a_divergence_and_one_is_not():
     X, y = make_wave()
     model = textbook("gd", learning_rate=50.0, fit_amplitude=True, fit_offset=True)

@@ -107,6 +107,14 @@ def test_it_is_there_only_on_demand():
         _ = model.standard_errors_
 
 
+def test_it_does_not_outlive_its_fit():
+    X = [[0.0], [1.0], [2.0], [4.0]]
+    model = GradientRegressor(compute_covariance=True).fit(X, [0.0, 1.0, 2.0, 3.0])
+    assert model.covariance_.shape == (2, 2)
+    model.set_params(compute_covariance=False).fit(X, [0.0, 1.0, 2.0, 3.0])
+    assert not hasattr(model, "covariance_")
+
+
 def test_a_penalty_holds_the_coefficients():
     rng = np.random.default_rng(0)
     X = rng.standard_normal((40, 2))

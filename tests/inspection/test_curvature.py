@@ -10,6 +10,7 @@ import reference
 from cases import make_problem, make_weights, parameters
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.testing import assert_array_equal
 from scipy.differentiate import hessian as scipy_hessian
 from scipy.optimize import brentq
 from sklearn.exceptions import NotFittedError
@@ -20,7 +21,7 @@ from surfaces import SURFACES, Wave, naive_value, wave_surface
 
 from sklopt import GaborRegressor, GradientRegressor
 from sklopt.datasets import make_gabor
-from sklopt.inspection import curvature
+from sklopt.inspection import curvature, learning_rate_range
 from sklopt.solvers import Momentum
 
 every_surface = pytest.mark.parametrize("name", SURFACES)
@@ -436,7 +437,10 @@ def test_bad_data():
 
 def test_estimators_of_others():
     X, y = make_problem()
+    with pytest.raises(TypeError, match="LinearRegression is not an estimator of skl"):
+        curvature(LinearRegression(), X, y)
     pipeline = make_pipeline(StandardScaler(), GradientRegressor()).fit(X, y)
-    for model in (LinearRegression(), pipeline):
-        with pytest.raises(TypeError, match="is no estimator of sklopt"):
-            curvature(model, X, y)
+    seen = curvature(pipeline[-1], pipeline[:-1].transform(X), y)
+    assert_array_equal(curvature(pipeline, X, y).hessian, seen.hessian)
+    range_of = learning_rate_range(pipeline, X, y, rates=[0.1, 0.2])
+    assert np.isfinite(range_of.losses).all()

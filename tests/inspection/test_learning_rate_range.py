@@ -13,6 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from sklopt import GaborRegressor, GradientRegressor
 from sklopt.datasets import load_line, make_gabor
+from sklopt.estimators._training import DivergenceError
 from sklopt.inspection import curvature, learning_rate_range
 from sklopt.schedules import Cosine
 
@@ -133,7 +134,7 @@ def test_no_rate_above_one_that_diverges_wins():
     class Fragile(GradientRegressor):
         def fit(self, X, y, sample_weight=None):
             if self.learning_rate == 0.3:
-                raise ValueError("Fragile diverged in epoch 1")
+                raise DivergenceError("Fragile diverged in epoch 1")
             return super().fit(X, y, sample_weight)
 
     args = Fragile("gd"), X_TWO, Y_TWO

@@ -1,8 +1,8 @@
 """What the Displays read of fitted estimators, with refusals that say what to do."""
 
-import numpy as np
-from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
+
+from .._parameters import last_step, objective_of
 
 
 def named(estimators):
@@ -20,22 +20,11 @@ def default_name(estimator, name):
     return type(last_step(estimator)).__name__ if name is None else name
 
 
-def last_step(estimator):
-    """The estimator itself, or the one that ends a pipeline."""
-    return estimator[-1] if isinstance(estimator, Pipeline) else estimator
-
-
 def fitted(estimator):
     """The last step, a refusal if it is not fitted."""
     estimator = last_step(estimator)
     check_is_fitted(estimator)
     return estimator
-
-
-def as_it_sees(estimator, X):
-    """X after the steps of a pipeline that come before the last."""
-    has_steps_before = isinstance(estimator, Pipeline) and len(estimator) > 1
-    return estimator[:-1].transform(X) if has_steps_before else X
 
 
 def stored_path(estimator):
@@ -54,17 +43,10 @@ def stored_path(estimator):
     return estimator.path_
 
 
-def fitted_parameters(estimator):
-    """φ of one target, the intercept first; shape (P,)."""
-    return np.asarray(fitted(estimator)._last_phi(), dtype=np.float64)
-
-
 def objective(estimator, X, y, sample_weight=None):
-    """J on given data, seen from behind the other steps of a pipeline."""
-    owner = fitted(estimator)
-    if not hasattr(owner, "_objective"):
-        raise TypeError(f"{type(owner).__name__} is not an estimator of sklopt.")
-    return owner._objective(as_it_sees(estimator, X), y, sample_weight)
+    """J of a fitted estimator on given data."""
+    fitted(estimator)
+    return objective_of(estimator, X, y, sample_weight)
 
 
 def parameter_names(estimator, J):

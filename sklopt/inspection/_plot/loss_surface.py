@@ -2,14 +2,8 @@
 
 import numpy as np
 
-from ._fitted import (
-    default_name,
-    fitted_parameters,
-    named,
-    objective,
-    parameter_names,
-    stored_path,
-)
+from .._parameters import fitted_parameters
+from ._fitted import default_name, named, objective, parameter_names, stored_path
 from ._plane import chosen_plane, frame
 from ._style import add_legend, line_style, open_axes
 
@@ -203,7 +197,7 @@ class LossSurfaceDisplay:
         paths = {name: stored_path(model) for name, model in estimators.items()}
         first = next(iter(estimators.values()))
         J = _shared_objective(estimators, X, y, sample_weight)
-        names, phi = parameter_names(first, J), fitted_parameters(first)
+        names, phi = parameter_names(first, J), fitted_parameters(first, J)
         every_path = list(paths.values())
         plane = chosen_plane(parameters, directions, names, every_path, phi)
         paths = {name: plane.coordinates(path) for name, path in paths.items()}

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from ._fitted import as_it_sees, fitted, objective, stored_path
+from .._parameters import as_it_sees
+from ._fitted import fitted, objective, stored_path
 from ._style import add_legend, open_axes
 
 # Epochs that are drawn unless others are asked for.

@@ -3,6 +3,7 @@
 import numpy as np
 
 from ...estimators import GradientRegressor
+from ...schedules import LineSearch
 from ._fitted import default_name, fitted, named
 from ._style import add_legend, draw_lines, open_axes, scale_axes
 
@@ -177,7 +178,7 @@ def _rates_at_rest(schedule, learning_rate, n_epochs, updates_per_epoch):
 
     So the formulas stay where they are, and no rate is too high.
     """
-    if schedule == "line_search" or type(schedule).__name__ == "LineSearch":
+    if schedule == "line_search" or isinstance(schedule, LineSearch):
         raise ValueError(
             "The rates of a line search depend on the data: fit an estimator with it, "
             "and pass that to ScheduleDisplay.from_estimator."
