@@ -56,7 +56,7 @@ def mean_squares(data, fit_intercept):
     with np.errstate(over="ignore"):
         for Z in _blocks(data, fit_intercept):
             total += np.einsum("ij,ij->j", Z, Z)
-    return _finite(total) / n_samples
+    return refuse_overflow(total) / n_samples
 
 
 def worst_row(data, fit_intercept):
@@ -93,7 +93,8 @@ def untapped_gain(data, phi, fit_intercept, alpha):
     n_samples, n_features = data.X.shape
     sums = np.zeros((3, len(phi), n_features))  # of x, x² and x·r, each times s
     pull = np.zeros(len(phi))
-    origin = data.X[0].astype(np.float64) * fit_intercept
+    some_row = data.weight.argmax() if data.weight.size else 0
+    origin = data.X[some_row].astype(np.float64) * fit_intercept
     n_rows = max(1, NUMBERS_AT_ONCE // (n_features + 1))
     for first in range(0, n_samples, n_rows):
         rows = slice(first, first + n_rows)
@@ -155,7 +156,7 @@ def _gram_of_rows(data, fit_intercept):
 
 def _largest_of(gram):
     last = len(gram) - 1
-    _finite(gram.diagonal())
+    refuse_overflow(gram.diagonal())
     return eigh(gram, eigvals_only=True, subset_by_index=[last, last])[0]
 
 
@@ -179,7 +180,8 @@ def _largest_by_lanczos(data, fit_intercept):
     return largest * (1 + LANCZOS_TOLERANCE)
 
 
-def _finite(squares):
+def refuse_overflow(squares):
+    """The squares of features, or a refusal of features too large for them."""
     if not np.isfinite(squares.sum()):
         raise ValueError(
             "X is too large in magnitude: its squares overflow. Scale the features, "

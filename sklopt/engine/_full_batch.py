@@ -17,7 +17,8 @@ import numpy as np
 from scipy.linalg import eigh
 from sklearn.utils.parallel import _threadpool_controller_decorator
 
-from ._curvature import LARGEST_DENSE
+from ._curvature import LARGEST_DENSE, refuse_overflow
+from ._train import TOO_LARGE
 from ._types import Data, read_only
 
 # It pays from so many numbers in X on, and if rows are so much fewer afterwards.
@@ -29,13 +30,23 @@ COST_OF_PRODUCT = 1 / 8
 
 NUMBERS_AT_ONCE = 2**18
 
+# Singular values below this share of the largest count as none in the rough fit.
+ROUGH = 1e-4
+
+
+def is_possible(data):
+    """Whether the equivalent rows are no more than the samples."""
+    n_samples, n_features = data.X.shape
+    return n_samples >= n_features + 1 + data.y.shape[1]
+
 
 def pays(data, max_epochs):
     """Whether training for that many epochs is faster from sufficient statistics."""
     n_samples, n_features = data.X.shape
     n_columns = n_features + 1 + data.y.shape[1]
     return (
-        data.X.size >= SMALLEST_DATA
+        is_possible(data)
+        and data.X.size >= SMALLEST_DATA
         and n_features < LARGEST_DENSE
         and n_samples >= SMALLEST_GAIN * n_columns
         and max_epochs >= COST_OF_PRODUCT * n_columns
@@ -51,8 +62,12 @@ def condensed(data):
     with it every digit, is the same for any number of them.
     """
     n_samples, n_features = data.X.shape
-    rough, centre = _rough_fit(data)
-    products = sum(_products_by_block(data, rough, centre))
+    with np.errstate(over="ignore", invalid="ignore"):
+        rough, centre = _rough_fit(data)
+        products = sum(_products_by_block(data, rough, centre))
+    refuse_overflow(products.diagonal()[: n_features + 1])
+    if not np.isfinite(products).all():
+        raise ValueError(TOO_LARGE)
     root = _root(products)
     n_rows = len(root)
     root *= np.sqrt(n_rows / n_samples)
@@ -63,14 +78,22 @@ def condensed(data):
 
 
 def _rough_fit(data):
-    """Least squares of the first rows (n_targets, d + 1), and their mean (d,)."""
-    n_rows = 4 * (data.X.shape[1] + 1)
-    X, y = data.X[:n_rows].astype(np.float64), data.y[:n_rows].astype(np.float64)
+    """Least squares of a few rows (n_targets, d + 1), and their mean (d,).
+
+    Rows with weight, from all over the data. Directions in which they hardly vary are
+    left out: a large coefficient would amplify the rounding that it is to spare.
+    """
+    rows = np.flatnonzero(data.weight) if data.weight.size else np.arange(len(data.X))
+    n_rows = min(len(rows), 4 * (data.X.shape[1] + 1))
+    rows = rows[np.linspace(0, len(rows) - 1, n_rows).astype(int)]
+    X, y = data.X[rows].astype(np.float64), data.y[rows].astype(np.float64)
     centre = X.mean(axis=0)
-    Z = np.column_stack([np.ones(len(X)), X - centre])
-    phi = np.linalg.lstsq(Z, y)[0].T
-    phi[:, 0] -= phi[:, 1:] @ centre
-    return phi, centre
+    X -= centre
+    size = np.abs(X).max(axis=0)
+    size = np.where(size > 0, size, 1.0)
+    mean = y.mean(axis=0)
+    w = np.linalg.lstsq(X / size, y - mean, rcond=ROUGH)[0].T / size
+    return np.column_stack([mean - w @ centre, w]), centre
 
 
 def _products_by_block(data, rough, centre):
@@ -90,11 +113,16 @@ def _products_by_block(data, rough, centre):
         np.subtract(data.y[rows], fit, out=B[:, n_features + 1 :])
         if data.weight.size:
             B *= np.sqrt(data.weight[rows], dtype=np.float64)[:, np.newaxis]
+            B[data.weight[rows] == 0] = 0.0  # 0 times what overflows
         return B.T @ B
+
+    def quiet(first):
+        with np.errstate(over="ignore", invalid="ignore"):  # each thread has its own
+            return products(first)
 
     pool = ThreadPoolExecutor(os.cpu_count())
     try:
-        yield from pool.map(products, range(0, n_samples, n_rows))
+        yield from pool.map(quiet, range(0, n_samples, n_rows))
     finally:
         pool.shutdown(cancel_futures=True)  # or Ctrl-C would wait for all of them
 

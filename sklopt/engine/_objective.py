@@ -39,7 +39,7 @@ def gabor_curvature(z, window):
 
     ((4z²/window² − 2/window − 1)·sin(z) − 4z/window·cos(z)) · exp(−z²/window).
     """
-    sine = (4 * z * z / window**2 - 2 / window - 1) * np.sin(z)
+    sine = ((2 * z / window) ** 2 - 2 / window - 1) * np.sin(z)
     return (sine - 4 * z / window * np.cos(z)) * np.exp(-z * z / window)
 
 

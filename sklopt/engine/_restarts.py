@@ -12,7 +12,7 @@ from functools import partial
 import numpy as np
 
 from ..kernels._codes import Clock, Status
-from ._objective import is_visible
+from ._objective import NUMBERS_AT_ONCE, is_visible
 from ._train import join_histories, train
 from ._types import History, State, empty_entries
 
@@ -24,6 +24,9 @@ JUDGED_ON = 1000
 
 # The phase that a wave runs through over half the range of the data, in radians.
 SLOWEST_PHASE, FASTEST_PHASE = 1.5, 25.0
+
+# A feature that varies by less than this share of its size has no weight at the start.
+CONSTANT = 1e-12
 
 # Epochs until the first drop; each next rung is twice as far.
 FIRST_RUNG = 25
@@ -60,8 +63,13 @@ def _draw_starts(rng, objective, n_starts):
     """
     X = objective.X
     directions = rng.standard_normal((n_starts, X.shape[1]))
-    along = directions @ X.T
-    low, high = along.min(axis=1), along.max(axis=1)
+    directions[:, np.ptp(X, axis=0) <= CONSTANT * np.abs(X).max(axis=0)] = 0.0
+    n_at_once = max(1, NUMBERS_AT_ONCE // len(X))
+    ends = []
+    for first in range(0, n_starts, n_at_once):
+        along = directions[first : first + n_at_once] @ X.T
+        ends.append((along.min(axis=1), along.max(axis=1)))
+    low, high = map(np.concatenate, zip(*ends, strict=True))
     bounds = np.log([SLOWEST_PHASE, FASTEST_PHASE])
     phase = np.exp(rng.uniform(*bounds, size=n_starts))
     slope = phase / np.where(high > low, (high - low) / 2, 1.0)
@@ -84,19 +92,25 @@ def fit_head(objective, phi, fit_amplitude, fit_offset):
     return np.column_stack([amplitude, y_mean - amplitude * f_mean])
 
 
-def best_of(loss, targets):
-    """The candidate of the lowest objective for each target."""
-    loss = np.where(np.isfinite(loss), loss, np.inf)
-    rows = (np.flatnonzero(targets == target) for target in np.unique(targets))
-    return np.array([row[loss[row].argmin()] for row in rows])
+def best_of(loss, targets, status):
+    """The candidate of the lowest objective for each target; one that was not dropped.
+
+    A dropped one may have been a trifle lower where a survivor swung about its minimum.
+    """
+    is_second_rate = ~np.isfinite(loss) | (status == Status.DROPPED)
+    order = np.lexsort((loss, is_second_rate, targets))
+    _, first = np.unique(targets[order], return_index=True)
+    return order[first]
 
 
 def mark_saturated(data, plan, state):
     """Tell the starts whose wave no sample sees."""
     X = data.X[data.weight > 0] if data.weight.size else data.X
     for phi, progress in zip(state.phi, state.progress, strict=True):
-        z = phi[0] + plan.input_scale * (X @ phi[1 : plan.n_weights + 1])
-        if progress["status"] != Status.DIVERGED and not is_visible(z, plan.window):
+        with np.errstate(all="ignore"):
+            z = phi[0] + plan.input_scale * (X @ phi[1 : plan.n_weights + 1])
+            is_seen = is_visible(z, plan.window)
+        if progress["status"] != Status.DIVERGED and not is_seen:
             progress["status"] = Status.SATURATED
 
 

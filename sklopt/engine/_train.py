@@ -7,6 +7,10 @@ from ..kernels._epoch import add_objective, advance
 from ..kernels._line_search import search_line
 from ._types import TALLY, Data, History, Record, Scratch, empty_entries
 
+TOO_LARGE = (
+    "The objective is not finite at the start: y, X or init is too large in magnitude."
+)
+
 # One call of the compiled loop, in multiply-adds: about 10 ms, so that Ctrl-C is heard.
 CALL_BUDGET = 8_000_000
 
@@ -51,10 +55,7 @@ def judge_start(data, plan, candidates, state, is_new):
         jump = _jump(data, plan, candidates, state)
         reference = np.maximum(reference, jump * state.progress["reference"])
     if not np.isfinite(reference).all():
-        raise ValueError(
-            "The objective is not finite at the start: y, X or init is too large in "
-            "magnitude."
-        )
+        raise ValueError(TOO_LARGE)
     if _has_constant(plan):
         s = data.weight if data.weight.size else np.ones(len(data.y))
         bias = data.bias if data.bias.size else np.ones(len(data.y))

@@ -27,7 +27,7 @@ from ..engine._lowering import (
 from ..engine._objective import Objective
 from ..engine._rates import auto_rate, loss_curvature, measure_curvature
 from ..engine._restarts import best_of
-from ..engine._train import join_histories, judge_start, objective
+from ..engine._train import TOO_LARGE, join_histories, judge_start, objective
 from ..kernels._codes import Loss, Status, Store
 from ..schedules import SCHEDULES
 from ..solvers import SOLVERS
@@ -310,6 +310,10 @@ class GradientTrained(RegressorMixin, BaseEstimator):
         training, candidates, plan = self._lowered(inner, training, tol)
         state = training.state
         judge_start(inner, plan, candidates, state, is_new)
+        with np.errstate(over="ignore"):
+            reference = training.coordinates.size**2 * state.progress["reference"]
+        if not np.isfinite(reference).all():
+            raise ValueError(TOO_LARGE)
         status = state.progress["status"]
         status[(status == Status.CONVERGED) | (status == Status.SATURATED)] = (
             Status.RUNNING
@@ -317,7 +321,7 @@ class GradientTrained(RegressorMixin, BaseEstimator):
         history = self._run(inner, plan, candidates, state, max_epochs)
         loss = objective(inner, plan, candidates, state.phi)
         state.progress["final"] = loss
-        training = training._replace(best=best_of(loss, training.targets))
+        training = training._replace(best=best_of(loss, training.targets, status))
         raise_if_diverged(
             type(self).__name__,
             training,

@@ -15,6 +15,9 @@ import numpy as np
 
 from ..engine._types import read_only
 
+# A feature whose deviation is less than this share of its mean does not vary.
+CONSTANT = 1e-13
+
 
 class Coordinates(NamedTuple):
     """An affine map between the φ of the user and those that are trained."""
@@ -37,16 +40,25 @@ class Coordinates(NamedTuple):
 
         Where a penalty looks at ‖w‖, all features share one scale.
         """
-        weights = data.weight if data.weight.size else None
         X, y = data.X.astype(np.float64), data.y[:, 0].astype(np.float64)
+        weights = None
+        if data.weight.size:
+            has_weight = data.weight > 0
+            X, y, weights = X[has_weight], y[has_weight], data.weight[has_weight]
         centre = np.average(X, axis=0, weights=weights)
-        variance = np.average((X - centre) ** 2, axis=0, weights=weights)
-        scale = np.sqrt(variance)
+        scale = _rms(X - centre, weights)
+        # What rounding leaves of the variance of a constant is no variance.
+        scale = np.where(scale > CONSTANT * np.abs(centre), scale, 0.0)
         if is_isotropic:
             scale = np.full_like(scale, scale.max())
-        scale = np.where(scale > 0, scale, 1.0)
-        size = np.sqrt(np.average(y**2, weights=weights)) if scales_target else 1.0
-        return cls(centre, scale, size if size > 0 else 1.0, 1.0, input_scale)
+        size = _rms(y, weights) if scales_target else 1.0
+        return cls(
+            centre,
+            np.where(scale > 0, scale, 1.0),
+            size if size > 0 else 1.0,
+            input_scale=1.0,
+            outer_input_scale=input_scale,
+        )
 
     @property
     def is_plain(self):
@@ -91,3 +103,10 @@ class Coordinates(NamedTuple):
 
     def _head(self, phi):
         return phi[..., len(self.centre) + 1 :]
+
+
+def _rms(values, weights):
+    """Root mean square along the first axis, whatever the magnitude."""
+    largest = np.abs(values).max(axis=0)
+    unit = np.where(largest > 0, largest, 1.0)
+    return unit * np.sqrt(np.average((values / unit) ** 2, axis=0, weights=weights))

@@ -6,7 +6,7 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..engine._curvature import untapped_gain
-from ..engine._full_batch import condensed, pays
+from ..engine._full_batch import condensed, is_possible, pays
 from ..engine._lowering import as_description, lower_batch_size
 from ..engine._train import train
 from ..kernels._codes import Model
@@ -221,7 +221,7 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
         solver = as_description(self.solver, SOLVERS)
         n_samples = len(data.X)
         is_full = lower_batch_size(self.batch_size, solver, n_samples) == n_samples
-        if not is_full or self.precompute is False:
+        if not is_full or self.precompute is False or not is_possible(data):
             return data
         if self.precompute == "auto" and not pays(data, max_epochs):
             return data

@@ -5,6 +5,8 @@ import warnings
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from ..engine._objective import NUMBERS_AT_ONCE
+
 # Trained parameters whose columns of ∂f/∂φ are closer to dependence are not determined.
 LARGEST_CONDITION = 1e10
 
@@ -22,27 +24,40 @@ def covariance(objective, phi):
     Seber, G. A. F. and Wild, C. J. (1989). Nonlinear Regression, chapter 2. Wiley.
     """
     is_trained = objective.is_trained
-    root = np.sqrt(objective.weight)[:, np.newaxis]
-    rows = [root * objective.jacobian(phi)]
-    if objective.alpha:
-        ridge = np.zeros(len(phi))
-        ridge[1 : objective.X.shape[1] + 1] = len(root) * objective.alpha / 2
-        rows.append(np.diag(np.sqrt(ridge)))
-    R = np.linalg.qr(np.vstack(rows)[:, is_trained], mode="r")
     result = np.zeros((len(phi), len(phi)))
     result[np.ix_(is_trained, is_trained)] = np.nan
-    n_free = (root > 0).sum() - is_trained.sum()
-    norms = np.sqrt((R * R).sum(axis=0))
-    if n_free <= 0 or not (norms > 0).all():
+    with np.errstate(all="ignore"):
+        R, squares = _triangle(objective, phi)
+        norms = np.sqrt((R * R).sum(axis=0))
+    n_free = np.count_nonzero(objective.weight) - is_trained.sum()
+    if n_free <= 0 or not np.isfinite(norms).all() or not (norms > 0).all():
         return result
     _, singular, Vt = np.linalg.svd(R / norms)
     if singular[0] > LARGEST_CONDITION * singular[-1]:
         return result
-    residual = objective.prediction(phi) - objective.y
-    variance = (objective.weight * residual**2).sum() / n_free
+    variance = squares / n_free
     inverse_root = Vt.T / singular / norms[:, np.newaxis]
     result[np.ix_(is_trained, is_trained)] = variance * inverse_root @ inverse_root.T
     return result
+
+
+def _triangle(objective, phi):
+    """R with RᵀR = DᵀSD of the trained parameters, and Σ s r²; in blocks of rows."""
+    n_samples, is_trained = len(objective.y), objective.is_trained
+    ridge = np.zeros(len(phi))
+    ridge[1 : objective.X.shape[1] + 1] = n_samples * objective.alpha / 2
+    R, squares = np.diag(np.sqrt(ridge))[:, is_trained], 0.0
+    n_rows = max(1, NUMBERS_AT_ONCE // len(phi))
+    for first in range(0, n_samples, n_rows):
+        rows = slice(first, first + n_rows)
+        block = objective._replace(
+            X=objective.X[rows], y=objective.y[rows], weight=objective.weight[rows]
+        )
+        root = np.sqrt(block.weight)
+        D = root[:, np.newaxis] * block.jacobian(phi)[:, is_trained]
+        R = np.linalg.qr(np.vstack([R, D]), mode="r")
+        squares += ((root * (block.prediction(phi) - block.y)) ** 2).sum()
+    return R, squares
 
 
 class UncertaintyMixin:

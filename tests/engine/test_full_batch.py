@@ -183,3 +183,56 @@ def test_pieces_equal_the_whole_that_was_condensed():
     for _ in range(20):
         pieces.partial_fit(X, y)
     assert_allclose(pieces.coef_, model.fit(X, y).coef_, rtol=1e-10)
+
+
+def mse(model, X, y):
+    return ((model.predict(X) - y) ** 2).mean()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_nearly_the_same_column_twice(seed):
+    """Degrees Celsius and Fahrenheit, rounded: whatever rows a rough fit looks at."""
+    rng = np.random.default_rng(seed)
+    celsius = 15 + 8 * rng.standard_normal(5000)
+    X = np.column_stack([celsius, np.round(1.8 * celsius + 32, 9)])
+    X = np.column_stack([X, rng.standard_normal((5000, 3))])
+    X = (X - X.mean(axis=0)) / X.std(axis=0)
+    y = 0.5 * celsius + rng.standard_normal(5000)
+    model, direct = both_ways(X, y, None, solver="gd")
+    assert_allclose(model.loss_curve_, direct.loss_curve_, rtol=1e-10)
+    assert_allclose(model.loss_, mse(model, X, y), rtol=1e-10)
+
+
+@pytest.mark.parametrize("garbage", [1e6, 9e9, 1e200])
+def test_leading_rows_without_weight_are_not_there(garbage):
+    X, y, weights = make_problem()
+    X[:40], y[:40], weights[:40] = -garbage, garbage, 0.0
+    model, direct = both_ways(X, y, weights, solver="nesterov")
+    assert_allclose(model.coef_, direct.coef_, rtol=1e-10)
+    assert_allclose(model.loss_, direct.loss_, rtol=1e-10)
+
+
+def test_rows_of_another_magnitude_further_down():
+    X, y, _ = make_problem(offset=0.0)
+    X[30:] += 1e6
+    y[30:] += 1e6
+    model, direct = both_ways(X, y, None, solver="adam")
+    assert_allclose(model.loss_curve_, direct.loss_curve_, rtol=1e-7)
+
+
+@pytest.mark.parametrize("batch_size", ["auto", 100, None])
+def test_fewer_samples_than_columns_are_left_alone(batch_size):
+    X, y, _ = make_problem(n_samples=100, n_features=150)
+    model, direct = both_ways(X, y, None, solver="sgd", batch_size=batch_size)
+    assert model.t_ == direct.t_ == 60
+    assert_array_equal(model.coef_, direct.coef_)
+
+
+@pytest.mark.parametrize(
+    ("X_scale", "y_scale", "message"),
+    [(1e160, 1.0, "X is too large in magnitude"), (1.0, 1e160, "y, X or init is too")],
+)
+def test_overflow_is_named(X_scale, y_scale, message):
+    X, y, _ = make_problem()
+    with pytest.raises(ValueError, match=message):
+        GradientRegressor(precompute=True).fit(X_scale * X, y_scale * y)

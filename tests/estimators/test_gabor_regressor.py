@@ -411,3 +411,44 @@ def test_the_wave_compiles_nothing_anew():
     textbook("sgd", batch_size=1, store_path="step").fit(X, y)
     textbook("gd", schedule="line_search").fit(X, y)
     assert [list(f.signatures) for f in (advance, search_line)] == before
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0, 0.1, 1e5 / 3, -7.7])
+def test_a_constant_feature_has_no_say(value):
+    X, y = make_wave()
+    model = GaborRegressor(random_state=0).fit(X, y)
+    more = GaborRegressor(random_state=0).fit(np.c_[X, np.full(len(X), value)], y)
+    assert_allclose(more.loss_, model.loss_, rtol=1e-3)
+    assert abs(more.phi_[2] * value) < 1.0
+    J = ((more.predict(np.c_[X, np.full(len(X), value)]) - y) ** 2).mean()
+    assert_allclose(J, more.loss_, rtol=1e-9)
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1e155, 1e200])
+def test_any_magnitude_of_x(scale):
+    X, y = make_wave()
+    model = GaborRegressor(random_state=0).fit(X, y)
+    scaled = GaborRegressor(random_state=0).fit(scale * X, y)
+    assert_allclose(scaled.loss_, model.loss_, rtol=1e-6)
+
+
+def test_targets_too_large_to_square_are_refused():
+    X, y = make_wave()
+    with pytest.raises(ValueError, match="The objective is not finite at the start"):
+        GaborRegressor(fit_amplitude=True).fit(X, 1e160 * y)
+
+
+@pytest.mark.parametrize("params", [{"init": [1e200, 1.0]}, {"window": 1e-300}])
+def test_extremes_overflow_in_silence(params):
+    X, y = make_wave()
+    with pytest.warns(ConvergenceWarning, match="no sample sees the wave"):
+        model = GaborRegressor(random_state=0, **params).fit(X, y)
+    assert np.isfinite(model.loss_)
+
+
+def test_rows_without_weight_are_not_there():
+    X, y = make_wave()
+    X[:5], weights = 1e200, np.r_[np.zeros(5), np.ones(40)]
+    model = GaborRegressor(random_state=0).fit(X, y, weights)
+    alone = GaborRegressor(random_state=0).fit(X[5:], y[5:])
+    assert_allclose(model.phi_, alone.phi_, rtol=1e-6)

@@ -63,6 +63,7 @@ each_display = pytest.mark.parametrize("draw", DRAWINGS, ids=lambda f: f.__name_
 def _headless():
     with mpl.rc_context():
         plt.switch_backend("Agg")
+        plt.close("all")  # what others left open
         yield
         plt.close("all")
 
