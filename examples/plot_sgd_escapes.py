@@ -98,9 +98,9 @@ print(shares[list(starts)].map("{:.0%}".format).to_string())
 # A low rate behaves like gradient descent. With a higher one more runs get out; but
 # what leaves a bad valley can leave a good one too, and beyond some rate hardly any run
 # comes to rest in the deepest. Those that did not find it at rate 3 were thrown out of
-# all valleys: they lie on the plains at the edge, where hardly a sample sees the wave
-# and J is what a model that is always 0 has, the mean of y². That is lower than where
-# gradient descent stays, and a worse model of the wave.
+# all valleys: they lie on plains far to the right and left, beyond the picture, where
+# hardly a sample sees the wave and J is about what a model that is always 0 has, the
+# mean of y². That is lower than where gradient descent stays, and no wave at all.
 
 rate = 3.0
 plain = np.mean(y**2)
