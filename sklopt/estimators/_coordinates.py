@@ -16,7 +16,7 @@ import numpy as np
 from ..engine._types import read_only
 
 # A feature whose deviation is less than this share of its mean does not vary.
-CONSTANT = 1e-13
+CONSTANT = 1e-12
 
 
 class Coordinates(NamedTuple):
@@ -70,7 +70,9 @@ class Coordinates(NamedTuple):
         """The training set in these coordinates."""
         if self.is_plain:
             return data
-        X = ((data.X - self.centre) / self.scale).astype(data.X.dtype)
+        deviation = data.X - self.centre
+        deviation[np.abs(deviation) <= CONSTANT * np.abs(self.centre)] = 0.0
+        X = (deviation / self.scale).astype(data.X.dtype)
         y = (data.y / self.size).astype(data.X.dtype)
         return data._replace(X=read_only(X), y=read_only(y))
 
