@@ -114,7 +114,7 @@ def mark_saturated(data, plan, state):
             progress["status"] = Status.SATURATED
 
 
-def race(data, plan, candidates, state, max_epochs, *, drops, n_threads):
+def race(data, plan, candidates, state, max_epochs, *, drops, n_threads, on_epoch=None):
     """Train all starts; drop the worse half of the running ones at every rung.
 
     Parameters
@@ -129,6 +129,9 @@ def race(data, plan, candidates, state, max_epochs, *, drops, n_threads):
         Whether any is dropped at all.
     n_threads : int
         How many threads share the candidates; the outcome is the same for any number.
+    on_epoch : callable, optional
+        Called after every epoch, with all candidates in one thread; whether it was the
+        last.
 
     Returns
     -------
@@ -139,7 +142,18 @@ def race(data, plan, candidates, state, max_epochs, *, drops, n_threads):
     n_epochs = 0
     while n_epochs < max_epochs and _running(state).any():
         n_more = min(rung, max_epochs) - n_epochs
-        more = _train_running(data, plan, candidates, state, n_more, n_threads)
+        if on_epoch is None:
+            more = _train_running(data, plan, candidates, state, n_more, n_threads)
+        else:
+            more = train(
+                data,
+                plan,
+                candidates,
+                state,
+                n_more,
+                is_divergence_fatal=False,
+                on_epoch=on_epoch,
+            )
         history = join_histories(history, more)
         n_epochs, rung = n_epochs + n_more, 2 * rung
         if n_epochs < max_epochs:

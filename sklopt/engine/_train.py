@@ -57,12 +57,19 @@ def judge_start(data, plan, candidates, state, is_new):
     if not np.isfinite(reference).all():
         raise ValueError(TOO_LARGE)
     if _has_constant(plan):
-        s = data.weight if data.weight.size else np.ones(len(data.y))
-        bias = data.bias if data.bias.size else np.ones(len(data.y))
-        constant[:, 0] = (s * bias) @ data.y[:, candidates["target"]] / (s @ bias**2)
+        constant[:, 0] = _best_constant(data)[candidates["target"]]
     progress = state.progress
     progress["reference"] = np.maximum(progress["reference"], reference)
     progress["trivial"] = objective(*featureless, constant)
+
+
+def _best_constant(data):
+    """φ₀ of the lowest squared error without features, for each target."""
+    if data.bias.size:
+        return data.bias @ data.y / (data.bias @ data.bias)
+    weights = data.weight if data.weight.size else None
+    columns = (y.astype(np.float64, copy=False) for y in data.y.T)
+    return np.array([np.average(y, weights=weights) for y in columns])
 
 
 def _jump(data, plan, candidates, state):
@@ -95,6 +102,7 @@ def train(
     *,
     is_divergence_fatal,
     is_cancelled=lambda: False,
+    on_epoch=None,
 ):
     """Train every candidate for at most `max_epochs` more epochs.
 
@@ -111,6 +119,8 @@ def train(
     is_cancelled : callable
         Asked every few milliseconds whether the outcome is still wanted; else the state
         is left in the middle of an epoch.
+    on_epoch : callable, optional
+        Called after every epoch; whether it was the last.
 
     Returns
     -------
@@ -118,7 +128,7 @@ def train(
         Of these epochs. Rows of a candidate that has stopped are NaN.
     """
     scratch = _scratch(data, plan, state)
-    records, n_epochs, capacity = [], 0, FIRST_RECORD
+    records, n_epochs, capacity = [], 0, 1 if on_epoch else FIRST_RECORD
     # Overflow is how a divergence shows; the loop looks for it by itself.
     with np.errstate(all="ignore"):
         while n_epochs < max_epochs and _is_unfinished(state, is_divergence_fatal):
@@ -133,7 +143,11 @@ def train(
             if is_cancelled():
                 break
             n_epochs += int(record.filled[Filled.EPOCHS])
-            capacity = min(2 * capacity, LONGEST_RECORD)
+            if on_epoch is None:
+                capacity = min(2 * capacity, LONGEST_RECORD)
+            elif on_epoch():
+                status = state.progress["status"]
+                status[status == Status.RUNNING] = Status.STOPPED
     return History(
         entries=np.concatenate([r.entries[: r.filled[Filled.EPOCHS]] for r in records]),
         path=np.concatenate([r.path[: r.filled[Filled.POINTS]] for r in records]),

@@ -4,6 +4,7 @@ from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin, _fit_context, clone
+from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils._param_validation import (
     Interval,
@@ -31,6 +32,7 @@ from ..engine._train import TOO_LARGE, join_histories, judge_start, objective
 from ..kernels._codes import Loss, Status, Store
 from ..schedules import SCHEDULES
 from ..solvers import SOLVERS
+from ._callbacks import Watcher
 from ._coordinates import Coordinates
 from ._inputs import finite_cast, naming, unchanged_on_error, validated_data
 from ._training import (
@@ -47,7 +49,7 @@ COARSE_TOL = 1e-3
 _STORES = {False: Store.NEVER, "epoch": Store.EPOCH, "step": Store.STEP}
 
 
-class GradientTrained(RegressorMixin, BaseEstimator):
+class GradientTrained(CallbackSupportMixin, RegressorMixin, BaseEstimator):
     """Base of the estimators that the engine trains.
 
     A subclass says what is particular to its model:
@@ -56,8 +58,9 @@ class GradientTrained(RegressorMixin, BaseEstimator):
       epoch, (K, P), one row a candidate; `_check_start(origin, phi)`: a refusal of such
       that it cannot go on from;
     - `_model_fields(coordinates, n_features)`: the fields of `Plan` that are its own;
-    - `_run(data, plan, candidates, state, max_epochs)`: how candidates are trained;
-    - `_publish_parameters(phi)`, and `_examine(data)`: a last look at them.
+    - `_run(data, plan, candidates, state, max_epochs, on_epoch)`: how candidates are
+      trained;
+    - `_parameters(phi)`: fitted attributes, and `_examine(data)`: a last look at them.
 
     and where it differs from the plain case: `_takes_as_single`, `_basis` and
     `_coordinates`, `_trained_on`, `_untapped`.
@@ -103,6 +106,7 @@ class GradientTrained(RegressorMixin, BaseEstimator):
         super()._validate_params()
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @with_callbacks
     def fit(self, X, y, sample_weight=None):
         """Train on the whole of X until the objective stands still.
 
@@ -126,11 +130,13 @@ class GradientTrained(RegressorMixin, BaseEstimator):
             If an input is not usable, or if training diverges; the estimator is then
             left as it was.
         """
+        watcher = Watcher(self, X, y, sample_weight)
         with unchanged_on_error(self):
             data, is_single = validated_data(self, X, y, sample_weight, is_first=True)
             is_single = self._takes_as_single(data, is_single)
             training = self._begun(data, is_single)
-            self._learn(data, training, self.max_iter, self.tol)
+            self._learn(data, training, self.max_iter, self.tol, watcher.watch)
+        watcher.close()
         if self.tol is not None:
             owner = type(self).__name__
             is_coarse = self.tol >= COARSE_TOL
@@ -297,14 +303,24 @@ class GradientTrained(RegressorMixin, BaseEstimator):
             )
         return origin, phi
 
+    def _parameters_of(self, training):
+        """The parameters of a training under way, as fitted attributes."""
+        progress = training.state.progress
+        best = best_of(progress["last"], training.targets, progress["status"])
+        phi = training.coordinates.outward(training.state.phi)[best]
+        return self._parameters(phi[0] if training.is_single else phi)
+
     def _last_phi(self):
         """The published parameters of the last fit, as `init` takes them."""
         training = self._training
         phi = training.coordinates.outward(training.state.phi)[training.best]
         return phi[0] if training.is_single else phi
 
-    def _learn(self, data, training, max_epochs, tol):
-        """Train, and publish the outcome."""
+    def _learn(self, data, training, max_epochs, tol, watch=None):
+        """Train, and publish the outcome.
+
+        `watch` gives, for a training, what is called after each of its epochs.
+        """
         is_new = training.is_new
         inner = self._trained_on(training.coordinates.data(data), max_epochs)
         training, candidates, plan = self._lowered(inner, training, tol)
@@ -318,7 +334,8 @@ class GradientTrained(RegressorMixin, BaseEstimator):
         status[(status == Status.CONVERGED) | (status == Status.SATURATED)] = (
             Status.RUNNING
         )
-        history = self._run(inner, plan, candidates, state, max_epochs)
+        on_epoch = watch(training) if watch else None
+        history = self._run(inner, plan, candidates, state, max_epochs, on_epoch)
         loss = objective(inner, plan, candidates, state.phi)
         state.progress["final"] = loss
         training = training._replace(best=best_of(loss, training.targets, status))
@@ -398,7 +415,7 @@ class GradientTrained(RegressorMixin, BaseEstimator):
             self.path_ = path[:, 0] if training.is_single else path
         phi = coordinates.outward(training.state.phi)[training.best]
         phi = finite_cast(phi, dtype, "the fitted parameters")
-        self._publish_parameters(phi[0] if training.is_single else phi)
+        vars(self).update(self._parameters(phi[0] if training.is_single else phi))
 
 
 def _describe_targets(n_targets, is_single):

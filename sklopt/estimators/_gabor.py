@@ -108,7 +108,8 @@ class GaborRegressor(UncertaintyMixin, GradientTrained):
     n_iter_, t_ : int
         Epochs and updates of the best start.
     stop_reason_ : str
-        ``"tol"``, ``"max_iter"``, or ``"saturated"`` where no sample sees the wave.
+        ``"tol"``, ``"max_iter"``, ``"callback"``, or ``"saturated"`` where no sample
+        sees the wave.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -333,7 +334,7 @@ class GaborRegressor(UncertaintyMixin, GradientTrained):
                     f"fit_{name}=False."
                 )
 
-    def _run(self, data, plan, candidates, state, max_epochs):
+    def _run(self, data, plan, candidates, state, max_epochs, on_epoch):
         history = race(
             data,
             plan,
@@ -342,14 +343,15 @@ class GaborRegressor(UncertaintyMixin, GradientTrained):
             max_epochs,
             drops=self.tol is not None,
             n_threads=effective_n_jobs(self.n_jobs),
+            on_epoch=on_epoch,
         )
         mark_saturated(data, plan, state)
         return history
 
-    def _publish_parameters(self, phi):
+    def _parameters(self, phi):
         n_linear = self.n_features_in_ + 1
-        self.phi_ = phi[:n_linear]
-        self.amplitude_, self.offset_ = phi[n_linear:] if self._has_head else (1.0, 0.0)
+        amplitude, offset = phi[n_linear:] if self._has_head else (1.0, 0.0)
+        return {"phi_": phi[:n_linear], "amplitude_": amplitude, "offset_": offset}
 
     def _examine(self, data):
         objective = self._objective_on(data, self._plain_coordinates(data.X.shape[1]))

@@ -109,7 +109,7 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
     t_ : int or ndarray of shape (n_targets,)
         Updates made.
     stop_reason_ : str or ndarray of shape (n_targets,)
-        ``"tol"`` or ``"max_iter"``.
+        ``"tol"``, ``"max_iter"`` or ``"callback"``.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -242,9 +242,15 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
                 f"{origin} has an intercept other than 0, but fit_intercept=False."
             )
 
-    def _run(self, data, plan, candidates, state, max_epochs):
+    def _run(self, data, plan, candidates, state, max_epochs, on_epoch):
         return train(
-            data, plan, candidates, state, max_epochs, is_divergence_fatal=True
+            data,
+            plan,
+            candidates,
+            state,
+            max_epochs,
+            is_divergence_fatal=True,
+            on_epoch=on_epoch,
         )
 
     def _examine(self, data):
@@ -278,6 +284,5 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
             "is_trained": is_trained,
         }
 
-    def _publish_parameters(self, phi):
-        self.intercept_ = phi[..., 0][()]
-        self.coef_ = phi[..., 1:]
+    def _parameters(self, phi):
+        return {"intercept_": phi[..., 0][()], "coef_": phi[..., 1:]}

@@ -138,6 +138,7 @@ def stop_reasons(progress):
         Status.DIVERGED: "diverged",
         Status.DROPPED: "dropped",
         Status.SATURATED: "saturated",
+        Status.STOPPED: "callback",
     }
     return np.array([words[status] for status in progress["status"]])
 

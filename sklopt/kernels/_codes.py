@@ -72,6 +72,7 @@ class Status(Code):
     DIVERGED = 2
     DROPPED = 3
     SATURATED = 4
+    STOPPED = 5
 
 
 class Clock(Code):
