@@ -8,9 +8,9 @@ from numba.np.arrayobj import make_array
 
 from ._cache import kernel
 
-# Rows ahead of the one in work that are asked for from memory: far enough to hide a
-# miss of the cache and the page table, near enough to be still there when needed.
-PREFETCH_DISTANCE = 16
+# Cache lines that are asked for ahead of the row in work: enough to hide a miss of the
+# cache and the page table, few enough to be still there when needed.
+PREFETCHED_LINES = 64
 CACHE_LINE = 64
 
 # SplitMix64 (Steele, Lea and Flood, 2014): a bijection of the 64-bit numbers whose
@@ -97,5 +97,7 @@ def row_at(X, y, order, place):
     """The row at a place of the epoch's order, one further on being prefetched."""
     if not order.size:
         return place
-    prefetch_row(X, y, order[min(place + PREFETCH_DISTANCE, order.size - 1)])
+    lines = X.shape[1] * X.itemsize // CACHE_LINE + 1
+    ahead = place + max(PREFETCHED_LINES // lines, 1)
+    prefetch_row(X, y, order[min(ahead, order.size - 1)])
     return order[place]
