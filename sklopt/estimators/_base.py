@@ -278,7 +278,8 @@ class GradientTrained(CallbackSupportMixin, RegressorMixin, BaseEstimator):
                 f"{_describe_targets(n_targets, training.is_single)}, but got y of "
                 f"{_describe_targets(data.y.shape[1], is_single)}."
             )
-        self._check_start("the last fit", training.state.phi)
+        phi = training.coordinates.outward(training.state.phi)
+        self._check_start("the last fit", phi)
         resumed = training.resumed(bool(self.store_path))
         if self._basis() == training.basis:
             return resumed  # standardised once, for the data of the first call
