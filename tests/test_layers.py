@@ -36,7 +36,8 @@ MAY_IMPORT = {
 # What kernels may import from elsewhere: compiled code has no use for anything else.
 COMPILABLE = {"numpy", "numba", "math"}
 ALSO_IN_KERNELS = {
-    "_cache.py": {"contextlib", "functools", "hashlib", "pickle", "pathlib"},
+    "_cache.py": {"functools", "hashlib", "pickle", "pathlib"},
+    "_compilation.py": {"contextlib"},
     "_codes.py": {"enum"},
 }
 

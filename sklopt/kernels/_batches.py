@@ -6,7 +6,7 @@ from numba.core import cgutils, config
 from numba.extending import intrinsic
 from numba.np.arrayobj import make_array
 
-from ._cache import kernel
+from ._compilation import kernel
 
 # Cache lines that are asked for ahead of the row in work: enough to hide a miss of the
 # cache and the page table, few enough to be still there when needed.

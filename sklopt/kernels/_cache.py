@@ -1,4 +1,4 @@
-"""Compilation, and a disk cache that cannot break an import or a fit.
+"""A disk cache for machine code that cannot break an import or a fit.
 
 Numba's own cache raises at import when no folder is writable, raises in a fit when a
 cache file is damaged or the disk is full, and looks only at the file of the entry
@@ -13,43 +13,14 @@ folder, or ``NUMBA_CACHE_DIR``) and mends these three:
 - whatever fails while loading or saving only means to compile again.
 """
 
-import contextlib
 import functools
 import hashlib
 import pickle
 from pathlib import Path
 
-import numba
 from numba import types
 from numba.core import config
 from numba.core.caching import FunctionCache, IndexDataCacheFile
-
-# No 'nnan' and no 'ninf': divergence is recognised by isfinite, which they delete.
-_OPTIONS = {
-    "fastmath": {"reassoc", "contract", "nsz", "arcp"},
-    "error_model": "numpy",
-    "nogil": True,
-    # Kernels own no memory, and counting who holds an array costs a step at batch
-    # size 1 most of its time. What would allocate does not compile.
-    "_nrt": False,
-}
-
-
-def kernel(function):
-    """Compile a function that is called from other kernels only."""
-    return numba.njit(
-        no_cpython_wrapper=True, no_cfunc_wrapper=True, forceinline=True, **_OPTIONS
-    )(function)
-
-
-def entry_point(function):
-    """Compile a function that Python calls, and keep it on disk."""
-    dispatcher = numba.njit(**_OPTIONS)(function)
-    if not config.DISABLE_JIT:
-        # Sources that can't be read can't be stamped: do without a disk cache.
-        with contextlib.suppress(OSError):
-            dispatcher._cache = KernelCache(function)
-    return dispatcher
 
 
 @functools.cache

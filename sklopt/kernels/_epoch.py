@@ -14,8 +14,8 @@ import math
 
 from . import _costs as cost
 from ._batches import draw_order, row_at
-from ._cache import entry_point, kernel
 from ._codes import Clock, Filled, Phase, Rule, Schedule, Status, Store
+from ._compilation import entry_point, kernel
 from ._models import (
     add_row_gradient,
     linear_predictor,

@@ -6,8 +6,8 @@ are computed once and every trial costs one multiplication a row.
 """
 
 from . import _costs as cost
-from ._cache import entry_point, kernel
 from ._codes import Bracket, Clock, Phase, Ray, Schedule, Search, Status
+from ._compilation import entry_point, kernel
 from ._models import linear_predictor, model_cost, prediction_at
 from ._penalties import penalty_value
 from ._rows import row_loss

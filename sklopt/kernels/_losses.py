@@ -2,8 +2,8 @@
 
 import math
 
-from ._cache import kernel
 from ._codes import Loss
+from ._compilation import kernel
 
 
 @kernel

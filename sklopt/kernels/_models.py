@@ -11,8 +11,8 @@ prediction is offset + amplitude · f(z) instead of f(z).
 import math
 
 from . import _costs as cost
-from ._cache import kernel
 from ._codes import Model
+from ._compilation import kernel
 from ._rows import row_bias
 
 

@@ -1,7 +1,7 @@
 """Penalties on the coefficients w = φ₁…φ_d; φ₀ and a head are never penalised."""
 
-from ._cache import kernel
 from ._codes import Penalty
+from ._compilation import kernel
 
 
 @kernel

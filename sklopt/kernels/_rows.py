@@ -1,6 +1,6 @@
 """What one row has to say: its weight, its loss and its pull on the prediction."""
 
-from ._cache import kernel
+from ._compilation import kernel
 from ._losses import loss_derivative, loss_value
 
 

@@ -7,8 +7,8 @@ gradient moves φ by α·g an update under descent, momentum and nesterov alike.
 
 import math
 
-from ._cache import kernel
 from ._codes import Rule, Slot
+from ._compilation import kernel
 
 
 @kernel

@@ -5,8 +5,8 @@
 
 import math
 
-from ._cache import kernel
 from ._codes import Schedule
+from ._compilation import kernel
 
 
 @kernel

@@ -7,8 +7,8 @@ written once a step. The general way over `Scratch.gradient` takes twice as long
 import math
 
 from ._batches import row_at
-from ._cache import kernel
 from ._codes import Status, Store
+from ._compilation import kernel
 from ._models import add_row_gradient, linear_predictor, prediction_at
 from ._penalties import descend_penalty, penalty_value
 from ._records import record_point

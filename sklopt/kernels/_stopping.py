@@ -2,8 +2,8 @@
 
 import math
 
-from ._cache import kernel
 from ._codes import Rule, Schedule, Status
+from ._compilation import kernel
 
 # An objective this many times the one at the start, or at φ = 0, has left every path
 # back, where steps grow with the gradient. Adam's do not: it always comes back.

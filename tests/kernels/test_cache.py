@@ -1,7 +1,8 @@
 """Faults of the disk cache must not break import or fit, nor give a stale result.
 
-Two installations are harmed: a copy of the package, and a toy package around a copy of
-`_cache.py` that starts and compiles in a second. Each runs in processes of its own.
+Two installations are harmed: a copy of the package, and a toy package around copies of
+`_compilation.py` and `_cache.py` that starts and compiles in a second. Each runs in
+processes of its own.
 """
 
 import importlib.util
@@ -15,7 +16,7 @@ from pathlib import Path
 import pytest
 
 import sklopt
-from sklopt.kernels import _cache
+from sklopt.kernels import _cache, _compilation
 
 FIT = """
 import json, sklopt
@@ -37,14 +38,14 @@ HALVED_GRADIENT_ANSWER = [0.69755555555556, 1.01770370370370]
 
 TOY_SOURCES = {
     "kernels/_formula.py": """
-from ._cache import kernel
+from ._compilation import kernel
 
 @kernel
 def difference(pair):
     return pair.left - pair.right
 """,
     "kernels/_entry.py": """
-from ._cache import entry_point
+from ._compilation import entry_point
 from ._formula import difference
 
 @entry_point
@@ -155,7 +156,7 @@ def unwritable_places(folder):
 
 def call_as_a_new_process_would(function):
     """The answer for 2.0, and the number of signatures that came from the disk."""
-    dispatcher = _cache.entry_point(function)
+    dispatcher = _compilation.entry_point(function)
     return dispatcher(2.0), sum(dispatcher.stats.cache_hits.values())
 
 
@@ -202,7 +203,8 @@ def toy_used_once(tmp_path_factory):
         file = folder / "toy" / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
-    shutil.copy(_cache.__file__, folder / "toy" / "kernels")
+    for module in (_cache, _compilation):
+        shutil.copy(module.__file__, folder / "toy" / "kernels")
     assert run(folder, TOY_RUN) == {"answer": TOY_ANSWER, "hits": 0, "misses": 1}
     return folder
 
@@ -367,7 +369,7 @@ except IndexError:
 
 def test_the_cache_opens_at_the_first_call(function, tmp_path):
     before = sorted(tmp_path.rglob("*"))
-    dispatcher = _cache.entry_point(function)
+    dispatcher = _compilation.entry_point(function)
     assert sorted(tmp_path.rglob("*")) == before
     assert dispatcher.stats.cache_path is None
     assert dispatcher(2.0) == 4.0
