@@ -5,6 +5,7 @@ import numpy as np
 from ..kernels._codes import Bracket, Clock, Filled, Model, Phase, Ray, Status, Store
 from ..kernels._epoch import add_objective, advance
 from ..kernels._line_search import search_line
+from ..kernels._models import GROUP_SIZE
 from ._types import TALLY, Data, History, Record, Scratch, empty_entries
 
 TOO_LARGE = (
@@ -179,6 +180,8 @@ def _scratch(data, plan, state):
         gradient=np.empty((n_candidates, n_params)),
         tally=np.zeros(n_candidates, dtype=TALLY),
         batch_weight=np.zeros(1),
+        rows=np.empty(GROUP_SIZE, dtype=np.intp),
+        pulls=np.empty((n_candidates, GROUP_SIZE)),
         order=np.empty(n_samples if plan.is_shuffled else 0, dtype=index_dtype),
         ray=np.empty((n_searched, len(Ray), n_samples)),
         bracket=np.empty((n_searched, len(Bracket), 4)),

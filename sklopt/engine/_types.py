@@ -154,6 +154,8 @@ class Scratch(NamedTuple):
     gradient: np.ndarray  # (K, P)
     tally: np.ndarray  # (K,) of TALLY
     batch_weight: np.ndarray  # (1,)
+    rows: np.ndarray  # (G,), a group of rows whose gradients are added together
+    pulls: np.ndarray  # (K, G), what each row of X is multiplied by for that
     order: np.ndarray  # (n_samples,), or (0,) without shuffling
     ray: np.ndarray  # (K, 2, n_samples), z and its slope; empty without line search
     bracket: np.ndarray  # (K, 2, 4), steps and their objective; likewise

@@ -3,7 +3,7 @@
 An epoch is a chain of phases: draw the order (SHUFFLE), walk the mini-batches (WALK),
 search along the gradient if a candidate asks for it (PROJECT, SEARCH; see
 `_line_search`), then record and judge (CLOSE). Every phase that visits rows can stop
-after any of them and be taken up again there, since all that the loop knows lives in
+among them and be taken up again there, since all that the loop knows lives in
 arrays. So one call of `advance` trains many epochs of a small problem or a slice of a
 single epoch of a large one, and never holds back Ctrl-C.
 
@@ -17,7 +17,9 @@ from ._batches import draw_order, row_at
 from ._codes import Clock, Filled, Phase, Rule, Schedule, Status, Store
 from ._compilation import entry_point, kernel
 from ._models import (
-    add_row_gradient,
+    GROUP_SIZE,
+    add_featureless_gradient,
+    add_rows,
     linear_predictor,
     model_cost,
     prediction_at,
@@ -118,7 +120,8 @@ def walk(data, plan, candidates, state, scratch, record, budget):
         batch_stop = min(batch_start + plan.batch_size, n_rows)
         if row == batch_start:
             open_batch(plan, candidates, state, scratch)
-        stop = min(batch_stop, row + (budget - spent) // row_cost + 1)
+        n_groups = (budget - spent) // (GROUP_SIZE * row_cost) + 1
+        stop = min(batch_stop, row + GROUP_SIZE * n_groups)
         share = 1.0 / (batch_stop - batch_start)
         add_gradients(
             data, plan, candidates, state.progress, scratch, point, row, stop, share
@@ -176,20 +179,31 @@ def add_gradients(data, plan, candidates, progress, scratch, point, first, stop,
 
     g = Σ s ∇ℓ / |B|, 1/|B| being the `share` of a row. Weights have mean 1 over the
     training set; dividing by |B| and not by the batch's own weight keeps g unbiased.
+
+    Rows come in groups: all are predicted before any is added, so that the processor
+    fetches and multiplies the next row while the last one waits for its slope.
     """
     tally = scratch.tally
-    for place in range(first, stop):
-        row = row_at(data.X, data.y, scratch.order, place)
-        scratch.batch_weight[0] += row_weight(data, row)
+    rows, pulls, gradient = scratch.rows, scratch.pulls, scratch.gradient
+    for start in range(first, stop, GROUP_SIZE):
+        size = min(GROUP_SIZE, stop - start)
+        for i in range(size):
+            row = row_at(data.X, data.y, scratch.order, start + i)
+            rows[i] = row
+            scratch.batch_weight[0] += row_weight(data, row)
+            for k in range(point.shape[0]):
+                if progress[k].status == Status.RUNNING:
+                    z = linear_predictor(plan, data, row, point, k)
+                    prediction = prediction_at(plan, z, point, k)
+                    loss = row_loss(data, plan, candidates[k], row, prediction)
+                    slope = row_slope(data, plan, candidates[k], row, prediction)
+                    tally[k].batch_loss += loss
+                    pulls[k, i] = add_featureless_gradient(
+                        plan, data, row, z, point, k, slope * share, gradient
+                    )
         for k in range(point.shape[0]):
             if progress[k].status == Status.RUNNING:
-                z = linear_predictor(plan, data, row, point, k)
-                prediction = prediction_at(plan, z, point, k)
-                loss = row_loss(data, plan, candidates[k], row, prediction)
-                slope = row_slope(data, plan, candidates[k], row, prediction)
-                slope *= share
-                tally[k].batch_loss += loss
-                add_row_gradient(plan, data, row, z, point, k, slope, scratch.gradient)
+                add_rows(data.X, rows, pulls, size, gradient, k)
 
 
 @kernel

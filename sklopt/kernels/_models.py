@@ -15,6 +15,9 @@ from ._codes import Model
 from ._compilation import kernel
 from ._rows import row_bias
 
+# Rows whose gradients are added together.
+GROUP_SIZE = 4
+
 
 @kernel
 def gabor(z, window):
@@ -88,13 +91,46 @@ def prediction_at(plan, z, phi, k):
 @kernel
 def add_row_gradient(plan, data, row, z, phi, k, slope, gradient):
     """Add slope · ∂(prediction)/∂φ of one row to the gradient of candidate k."""
-    X = data.X
-    inner = slope * model_derivative(plan, z)
+    pull = add_featureless_gradient(plan, data, row, z, phi, k, slope, gradient)
+    add_row(data.X, row, pull, gradient, k)
+
+
+@kernel
+def add_featureless_gradient(plan, data, row, z, phi, k, slope, gradient):
+    """The same for φ₀ and a head; what φ₁…φ_d lack is the row of X times what returns.
+
+    Returns slope · κ · ∂(prediction)/∂z.
+    """
+    pull = slope * model_derivative(plan, z)
     if plan.has_head:
-        inner *= amplitude_of(phi, k)
+        pull *= amplitude_of(phi, k)
         gradient[k, phi.shape[1] - 2] += slope * model_value(plan, z)
         gradient[k, phi.shape[1] - 1] += slope
-    gradient[k, 0] += inner * row_bias(data, row)
-    inner *= plan.input_scale
+    gradient[k, 0] += pull * row_bias(data, row)
+    return pull * plan.input_scale
+
+
+@kernel
+def add_row(X, row, pull, gradient, k):
+    """Add pull · xⱼ of one row to each ∂J/∂φⱼ of candidate k."""
     for j in range(X.shape[1]):
-        gradient[k, j + 1] += inner * X[row, j]
+        gradient[k, j + 1] += pull * X[row, j]
+
+
+@kernel
+def add_rows(X, rows, pulls, size, gradient, k):
+    """The same for a group of rows: a full one reads and writes the gradient once."""
+    if size == GROUP_SIZE:
+        a, b, c, d = rows[0], rows[1], rows[2], rows[3]
+        pull_a, pull_b, pull_c, pull_d = (
+            pulls[k, 0],
+            pulls[k, 1],
+            pulls[k, 2],
+            pulls[k, 3],
+        )
+        for j in range(X.shape[1]):
+            first = pull_a * X[a, j] + pull_b * X[b, j]
+            gradient[k, j + 1] += first + (pull_c * X[c, j] + pull_d * X[d, j])
+    else:
+        for i in range(size):
+            add_row(X, rows[i], pulls[k, i], gradient, k)
