@@ -288,15 +288,50 @@ def mix(z):
     return z ^ (z >> 31)
 
 
-def draw_order(n_samples, seed, epoch):
-    """The inside-out Fisher-Yates shuffle, its draws SplitMix64 on a counter."""
-    key = mix(seed ^ mix(epoch + _INCREMENT))
+def random_below(n, key, i):
+    """The i-th number of a key's stream: SplitMix64 on a counter."""
+    bits = mix((key + i * _INCREMENT) & _MASK) >> 11
+    return int(bits * 2.0**-53 * n)
+
+
+def shuffled(items, key, first=0):
+    """The inside-out Fisher-Yates shuffle, by the key's numbers from `first` on."""
     order = []
-    for i in range(n_samples):
-        bits = mix((key + i * _INCREMENT) & _MASK) >> 11
-        j = int(bits * 2.0**-53 * (i + 1))
-        order.append(i)
+    for i, item in enumerate(items):
+        j = random_below(i + 1, key, first + i)
+        order.append(item)
         order[i], order[j] = order[j], order[i]
+    return order
+
+
+def epoch_key(seed, epoch):
+    return mix(seed ^ mix(epoch + _INCREMENT))
+
+
+def draw_order(n_samples, seed, epoch):
+    """Any order of the rows, one as likely as another."""
+    return shuffled(range(n_samples), epoch_key(seed, epoch))
+
+
+def draw_block_order(n_samples, seed, epoch, block_size, pool_size):
+    """Whole blocks of rows in random order, then the rows shuffled pool by pool.
+
+    The first block begins at a random row, the rows being a ring; the rows that are
+    too few for a block come last.
+    """
+    key = epoch_key(seed, epoch)
+    n_blocks = n_samples // block_size
+    if n_blocks == 0:
+        return draw_order(n_samples, seed, epoch)
+    block_key = mix(key)
+    shift = random_below(n_samples, block_key, n_blocks)
+    ring = [*range(shift, n_samples), *range(shift)]
+    pieces = [ring[i : i + block_size] for i in range(0, n_samples, block_size)]
+    read = [*shuffled(range(n_blocks), block_key), *range(n_blocks, len(pieces))]
+    rows = [row for block in read for row in pieces[block]]
+    order = []
+    for first in range(0, n_samples, pool_size):
+        order += shuffled(rows[first : first + pool_size], key, first)
     return order
 
 
@@ -305,10 +340,10 @@ def seed_of(random_state):
     return int(np.random.RandomState(random_state).randint(np.iinfo(np.int32).max))
 
 
-def shuffled_orders(n_samples, n_epochs, random_state):
+def shuffled_orders(n_samples, n_epochs, random_state, draw=draw_order):
     """One order an epoch."""
     seed = seed_of(random_state)
-    return [draw_order(n_samples, seed, epoch) for epoch in range(n_epochs)]
+    return [draw(n_samples, seed, epoch) for epoch in range(n_epochs)]
 
 
 # --- training --------------------------------------------------------------------

@@ -22,6 +22,10 @@ NEVER = np.iinfo(np.int64).max
 
 AUTO_BATCH_SIZE = 256
 
+# Rows that shuffle="blocks" reads one after the other, and blocks that it mixes.
+BLOCK_SIZE = 64
+POOL_BLOCKS = 32
+
 # Time constants of a running average after which an overshoot is forgotten.
 MEMORIES = 5
 
@@ -176,6 +180,8 @@ def lower_plan(
 ):
     """What the candidates share. One type a field, or the loop is compiled again."""
     is_descent = (candidates["rule"] == Rule.DESCENT).all()
+    is_shuffled = bool(shuffle and batch_size < n_samples)
+    block_size = BLOCK_SIZE if is_shuffled and shuffle == "blocks" else 0
     return Plan(
         model=int(model),
         input_scale=float(input_scale),
@@ -185,7 +191,9 @@ def lower_plan(
         is_trained=np.array(is_trained, dtype=bool),
         loss=int(loss),
         batch_size=int(batch_size),
-        is_shuffled=bool(shuffle and batch_size < n_samples),
+        is_shuffled=is_shuffled,
+        block_size=block_size,
+        pool_size=POOL_BLOCKS * block_size or n_samples,
         seed=int(seed),
         looks_ahead=bool((candidates["rule"] == Rule.NESTEROV).any()),
         searches_line=bool((candidates["schedule"] == Schedule.LINE_SEARCH).any()),

@@ -110,6 +110,8 @@ class Plan(NamedTuple):
     loss: int
     batch_size: int
     is_shuffled: bool
+    block_size: int  # rows that are read one after the other, 0 for single rows
+    pool_size: int  # rows that are shuffled together, whole blocks
     seed: int
     input_scale: float  # κ of the linear predictor
     window: float  # of the Gabor model
@@ -157,6 +159,7 @@ class Scratch(NamedTuple):
     rows: np.ndarray  # (G,), a group of rows whose gradients are added together
     pulls: np.ndarray  # (K, G), what each row of X is multiplied by for that
     order: np.ndarray  # (n_samples,), or (0,) without shuffling
+    blocks: np.ndarray  # (n_samples // block_size,), the order of the blocks, or (0,)
     ray: np.ndarray  # (K, 2, n_samples), z and its slope; empty without line search
     bracket: np.ndarray  # (K, 2, 4), steps and their objective; likewise
 

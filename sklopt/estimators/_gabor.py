@@ -70,7 +70,7 @@ class GaborRegressor(UncertaintyMixin, GradientTrained):
         epochs the worse half of those still running is dropped. None does neither.
     n_iter_no_change : int, default=5
         Epochs without improvement that are borne; more where a solver has a memory.
-    shuffle : bool, default=True
+    shuffle : bool or "blocks", default=True
         Whether every epoch draws a new order of the rows, where there are mini-batches.
     random_state : int, RandomState instance or None, default=None
         Where starts and the order of the rows come from.

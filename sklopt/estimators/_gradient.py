@@ -62,8 +62,11 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
     n_iter_no_change : int, default=5
         Epochs without improvement that are borne. Solvers with a running average
         overshoot and come back; they are given about 5/(1−β) updates.
-    shuffle : bool, default=True
-        Whether every epoch draws a new order of the rows.
+    shuffle : bool or "blocks", default=True
+        Whether every epoch draws a new order of the rows. "blocks" reads blocks of 64
+        neighbouring rows in random order and shuffles the rows of 32 blocks at a time,
+        which takes half as long for data larger than the processor's cache, and mixes
+        sorted data nearly as well. The blocks begin elsewhere in every epoch.
     random_state : int, RandomState instance or None, default=None
         Where the order of the rows comes from.
     warm_start : bool, default=False

@@ -32,18 +32,56 @@ def mix(z):
 
 
 @kernel
-def draw_order(order, seed, epoch, first, stop):
-    """Places first…stop of an epoch's random order; calls in sequence fill it.
+def random_below(n, key, i):
+    """The i-th random number of a key, one of 0…n − 1."""
+    bits = mix(key + np.uint64(i) * _INCREMENT) >> _UNUSED_BITS
+    return int(np.float64(bits) * _UNIT * n)
 
-    The inside-out form of the Fisher-Yates shuffle: after place i is drawn,
-    order[:i + 1] is a uniformly random permutation of 0…i.
+
+@kernel
+def draw_order(order, blocks, plan, epoch, first, stop):
+    """Steps first…stop of drawing an epoch's random order; calls in sequence fill it.
+
+    The blocks of rows are shuffled first, where there are any, then the rows of each
+    pool of blocks in turn. Without blocks all rows are one pool.
     """
-    key = mix(np.uint64(seed) ^ mix(np.uint64(epoch) + _INCREMENT))
-    for i in range(first, stop):
-        bits = mix(key + np.uint64(i) * _INCREMENT) >> _UNUSED_BITS
-        j = int(np.float64(bits) * _UNIT * (i + 1))
-        order[i] = order[j]
-        order[j] = i
+    key = mix(np.uint64(plan.seed) ^ mix(np.uint64(epoch) + _INCREMENT))
+    block_key = mix(key)
+    for i in range(first, min(stop, blocks.size)):
+        shuffle_in(blocks, i, block_key, 0, i)
+    # Blocks begin elsewhere in each epoch, so that no two rows always go together.
+    shift = random_below(order.size, block_key, blocks.size)
+    pool_size = plan.pool_size
+    first, stop = max(first - blocks.size, 0), stop - blocks.size
+    for pool_start in range(first - first % pool_size, stop, pool_size):
+        pool_stop = min(pool_start + pool_size, stop)
+        for i in range(max(first, pool_start), pool_stop):
+            row = arriving_row(blocks, plan.block_size, shift, order.size, i)
+            shuffle_in(order, row, key, pool_start, i)
+
+
+@kernel
+def shuffle_in(order, item, key, start, i):
+    """Put an item at a random place of order[start:i + 1], what was there at place i.
+
+    The inside-out form of the Fisher-Yates shuffle: when the places before i are a
+    uniformly random permutation of their items, so are they and i afterwards.
+    """
+    j = start + random_below(i - start + 1, key, i)
+    order[i] = order[j]
+    order[j] = item
+
+
+@kernel
+def arriving_row(blocks, block_size, shift, n_rows, i):
+    """The i-th row when blocks are read one after the other; a short block is last."""
+    if not blocks.size:
+        return i
+    block, place = i // block_size, i % block_size
+    if block < blocks.size:
+        block = blocks[block]
+    row = shift + block * block_size + place
+    return row - n_rows if row >= n_rows else row
 
 
 if config.DISABLE_JIT:

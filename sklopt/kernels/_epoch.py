@@ -46,7 +46,7 @@ def advance(data, plan, candidates, state, scratch, record, budget):
         and (is_any_running(state.progress) or clock[Clock.PHASE] == Phase.CLOSE)
     ):
         if clock[Clock.PHASE] == Phase.SHUFFLE:
-            budget -= shuffle(data, plan, clock, scratch.order, budget)
+            budget -= shuffle(plan, clock, scratch.order, scratch.blocks, budget)
         elif clock[Clock.PHASE] == Phase.WALK:
             budget -= walk(data, plan, candidates, state, scratch, record, budget)
         elif clock[Clock.PHASE] == Phase.CLOSE:
@@ -80,17 +80,14 @@ def is_any_running(progress):
 
 
 @kernel
-def shuffle(data, plan, clock, order, budget):
+def shuffle(plan, clock, order, blocks, budget):
     """Draw the order of the epoch, as far as the budget reaches; returns the cost."""
-    n_rows = data.X.shape[0]
-    if not plan.is_shuffled:
-        clock[Clock.PHASE] = Phase.WALK
-        return 0
+    n_steps = blocks.size + order.size
     first = clock[Clock.ROW]
-    stop = min(n_rows, first + budget // cost.SHUFFLE + 1)
-    draw_order(order, plan.seed, clock[Clock.EPOCH], first, stop)
+    stop = min(n_steps, first + budget // cost.SHUFFLE + 1)
+    draw_order(order, blocks, plan, clock[Clock.EPOCH], first, stop)
     clock[Clock.ROW] = stop
-    if stop == n_rows:
+    if stop == n_steps:
         clock[Clock.PHASE], clock[Clock.ROW] = Phase.WALK, 0
     return (stop - first) * cost.SHUFFLE
 

@@ -1,0 +1,134 @@
+"""The random order of an epoch, row by row and block by block."""
+
+from functools import partial
+from itertools import pairwise
+
+import numba
+import numpy as np
+import pytest
+from cases import make_model, parameters
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+from reference import draw_block_order, shuffled_orders
+from sklearn.base import clone
+
+from sklopt import GradientRegressor
+from sklopt.engine import _lowering, _train
+from sklopt.engine._types import Plan
+from sklopt.kernels import _batches
+
+NOTHING = dict.fromkeys(Plan._fields, 0)
+
+
+@numba.njit
+def draw(order, blocks, plan, epoch, first, stop):
+    _batches.draw_order(order, blocks, plan, epoch, first, stop)
+
+
+def block_order(n_rows, block_size, n_pooled, seed, epoch, stops=()):
+    """The order of an epoch, drawn in pieces that end at `stops`."""
+    plan = Plan(
+        **NOTHING
+        | {"seed": seed, "block_size": block_size, "pool_size": n_pooled * block_size}
+    )
+    order = np.full(n_rows, -1, dtype=np.int32)
+    blocks = np.full(n_rows // block_size, -1, dtype=np.int32)
+    n_steps = order.size + blocks.size
+    places = [0, *sorted(min(stop, n_steps) for stop in stops), n_steps]
+    for first, stop in pairwise(places):
+        draw(order, blocks, plan, epoch, first, stop)
+    return order
+
+
+@given(
+    n_rows=st.integers(1, 200),
+    block_size=st.integers(1, 20),
+    n_pooled=st.integers(1, 5),
+    seed=st.integers(0, 2**31 - 2),
+    epoch=st.integers(0, 2**40),
+    stops=st.lists(st.integers(0, 400), max_size=3),
+)
+@settings(deadline=None)  # the first example compiles
+def test_block_order_equals_the_twin(n_rows, block_size, n_pooled, seed, epoch, stops):
+    order = block_order(n_rows, block_size, n_pooled, seed, epoch, stops)
+    twin = draw_block_order(n_rows, seed, epoch, block_size, n_pooled * block_size)
+    assert_array_equal(order, twin)
+    assert_array_equal(np.sort(order), np.arange(n_rows))
+
+
+def test_a_pool_holds_whole_blocks():
+    order = block_order(1000, block_size=10, n_pooled=5, seed=3, epoch=0)
+    for pool in order.reshape(-1, 50):
+        starts = np.sort(pool)[np.diff(np.sort(pool), prepend=-2) != 1]
+        # A block may lie around the end of the rows, or beside another one.
+        assert len(starts) <= 6
+
+
+def test_rows_are_at_every_place_equally_often():
+    """Mean and variance of a row's place over epochs, as in a full shuffle."""
+    n_rows, n_epochs = 90, 2000
+    places = np.array(
+        [np.argsort(block_order(n_rows, 8, 3, 0, epoch)) for epoch in range(n_epochs)]
+    )
+    spread = (n_rows**2 - 1) / 12
+    # Five standard errors.
+    assert_allclose(
+        places.mean(axis=0),
+        (n_rows - 1) / 2,
+        atol=5 * np.sqrt(spread / n_epochs),
+    )
+    assert_allclose(places.var(axis=0), spread, rtol=5 * np.sqrt(0.8 / n_epochs))
+
+
+@pytest.fixture
+def small_blocks(monkeypatch):
+    monkeypatch.setattr(_lowering, "BLOCK_SIZE", 4)
+    monkeypatch.setattr(_lowering, "POOL_BLOCKS", 3)
+    return partial(draw_block_order, block_size=4, pool_size=12)
+
+
+@pytest.mark.parametrize("batch_size", [1, 5])
+@pytest.mark.parametrize("solver", ["sgd", "adam"])
+def test_training_walks_in_that_order(small_blocks, solver, batch_size):
+    X, y = sorted_problem(41)
+    (order,) = shuffled_orders(len(y), 1, 0, small_blocks)
+    model = GradientRegressor(
+        solver, learning_rate=0.01, batch_size=batch_size, max_iter=1, tol=None
+    )
+    blocks = clone(model).set_params(shuffle="blocks", random_state=0).fit(X, y)
+    reordered = clone(model).set_params(shuffle=False).fit(X[order], y[order])
+    assert_allclose(parameters(blocks), parameters(reordered), rtol=1e-12)
+
+
+def test_pauses_change_nothing(small_blocks, monkeypatch):
+    X, y = sorted_problem(41)
+    model = make_model("momentum", "constant", 5).set_params(shuffle="blocks")
+    whole = parameters(model.fit(X, y))
+    monkeypatch.setattr(_train, "CALL_BUDGET", 1)
+    assert_array_equal(parameters(model.fit(X, y)), whole)
+
+
+def sorted_problem(n_rows):
+    """Rows sorted by the target, as files often are."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(n_rows, 3))
+    y = X @ [1.0, 2.0, -1.0] + rng.normal(size=n_rows)
+    order = np.argsort(y)
+    return X[order], y[order]
+
+
+def test_sorted_data_are_learnt_as_well_as_shuffled():
+    X, y = sorted_problem(20_000)
+    best = np.linalg.lstsq(np.c_[np.ones(len(X)), X], y)[1][0] / len(y)
+
+    def excess(shuffle):
+        model = GradientRegressor(
+            "sgd", learning_rate=1e-3, batch_size=32, max_iter=20, tol=None
+        )
+        return model.set_params(shuffle=shuffle, random_state=0).fit(X, y).loss_ - best
+
+    fully, by_blocks, not_at_all = map(excess, [True, "blocks", False])
+    assert fully < 1e-4 * best
+    assert by_blocks < 1e-3 * best
+    assert not_at_all > 1e-2 * best
