@@ -175,6 +175,7 @@ def _scratch(data, plan, state):
     n_candidates, n_params = state.phi.shape
     index_dtype = np.int32 if n_samples <= np.iinfo(np.int32).max else np.int64
     n_searched = n_candidates if plan.searches_line else 0
+    n_pooled = min(plan.pool_size, n_samples)
     n_blocks = n_samples // plan.block_size if plan.block_size else 0
     return Scratch(
         point=np.empty((n_candidates, n_params)),
@@ -183,7 +184,7 @@ def _scratch(data, plan, state):
         batch_weight=np.zeros(1),
         rows=np.empty(GROUP_SIZE, dtype=np.intp),
         pulls=np.empty((n_candidates, GROUP_SIZE)),
-        order=np.empty(n_samples if plan.is_shuffled else 0, dtype=index_dtype),
+        order=np.empty(n_pooled if plan.is_shuffled else 0, dtype=index_dtype),
         blocks=np.empty(n_blocks, dtype=index_dtype),
         ray=np.empty((n_searched, len(Ray), n_samples)),
         bracket=np.empty((n_searched, len(Bracket), 4)),

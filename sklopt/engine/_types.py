@@ -158,7 +158,7 @@ class Scratch(NamedTuple):
     batch_weight: np.ndarray  # (1,)
     rows: np.ndarray  # (G,), a group of rows whose gradients are added together
     pulls: np.ndarray  # (K, G), what each row of X is multiplied by for that
-    order: np.ndarray  # (n_samples,), or (0,) without shuffling
+    order: np.ndarray  # (pool_size,) at most, or (0,) without shuffling
     blocks: np.ndarray  # (n_samples // block_size,), the order of the blocks, or (0,)
     ray: np.ndarray  # (K, 2, n_samples), z and its slope; empty without line search
     bracket: np.ndarray  # (K, 2, 4), steps and their objective; likewise

@@ -39,35 +39,35 @@ def random_below(n, key, i):
 
 
 @kernel
-def draw_order(order, blocks, plan, epoch, first, stop):
+def draw_order(order, blocks, plan, n_rows, epoch, first, stop):
     """Steps first…stop of drawing an epoch's random order; calls in sequence fill it.
 
     The blocks of rows are shuffled first, where there are any, then the rows of each
-    pool of blocks in turn. Without blocks all rows are one pool.
+    pool of blocks in turn, each pool in the place of the last one. Steps of one call
+    do not reach beyond a pool. Without blocks all rows are one pool.
     """
     key = mix(np.uint64(plan.seed) ^ mix(np.uint64(epoch) + _INCREMENT))
     block_key = mix(key)
     for i in range(first, min(stop, blocks.size)):
         shuffle_in(blocks, i, block_key, 0, i)
     # Blocks begin elsewhere in each epoch, so that no two rows always go together.
-    shift = random_below(order.size, block_key, blocks.size)
-    pool_size = plan.pool_size
+    shift = random_below(n_rows, block_key, blocks.size)
     first, stop = max(first - blocks.size, 0), stop - blocks.size
-    for pool_start in range(first - first % pool_size, stop, pool_size):
-        pool_stop = min(pool_start + pool_size, stop)
-        for i in range(max(first, pool_start), pool_stop):
-            row = arriving_row(blocks, plan.block_size, shift, order.size, i)
-            shuffle_in(order, row, key, pool_start, i)
+    pool_start = first - first % plan.pool_size
+    for i in range(first, stop):
+        row = arriving_row(blocks, plan.block_size, shift, n_rows, i)
+        shuffle_in(order, row, key, pool_start, i - pool_start)
 
 
 @kernel
-def shuffle_in(order, item, key, start, i):
-    """Put an item at a random place of order[start:i + 1], what was there at place i.
+def shuffle_in(order, item, key, n_drawn, i):
+    """Put the i-th item at a random place of order[:i + 1], what was there at i.
 
     The inside-out form of the Fisher-Yates shuffle: when the places before i are a
-    uniformly random permutation of their items, so are they and i afterwards.
+    uniformly random permutation of their items, so are they and i afterwards. The key
+    has given `n_drawn` numbers to earlier orders.
     """
-    j = start + random_below(i - start + 1, key, i)
+    j = random_below(i + 1, key, n_drawn + i)
     order[i] = order[j]
     order[j] = item
 
@@ -132,7 +132,7 @@ def prefetch_row(X, y, row):
 
 @kernel
 def row_at(X, y, order, place):
-    """The row at a place of the epoch's order, one further on being prefetched."""
+    """The row at a place of a pool's order, one further on being prefetched."""
     if not order.size:
         return place
     lines = X.shape[1] * X.itemsize // CACHE_LINE + 1

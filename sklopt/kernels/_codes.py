@@ -81,6 +81,7 @@ class Clock(Code):
     EPOCH = 0
     PHASE = 1
     ROW = 2
+    DRAWN = 3
 
 
 class Phase(Code):

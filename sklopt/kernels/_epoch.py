@@ -46,7 +46,7 @@ def advance(data, plan, candidates, state, scratch, record, budget):
         and (is_any_running(state.progress) or clock[Clock.PHASE] == Phase.CLOSE)
     ):
         if clock[Clock.PHASE] == Phase.SHUFFLE:
-            budget -= shuffle(plan, clock, scratch.order, scratch.blocks, budget)
+            budget -= shuffle(data, plan, clock, scratch, budget)
         elif clock[Clock.PHASE] == Phase.WALK:
             budget -= walk(data, plan, candidates, state, scratch, record, budget)
         elif clock[Clock.PHASE] == Phase.CLOSE:
@@ -80,15 +80,19 @@ def is_any_running(progress):
 
 
 @kernel
-def shuffle(plan, clock, order, blocks, budget):
-    """Draw the order of the epoch, as far as the budget reaches; returns the cost."""
-    n_steps = blocks.size + order.size
-    first = clock[Clock.ROW]
-    stop = min(n_steps, first + budget // cost.SHUFFLE + 1)
-    draw_order(order, blocks, plan, clock[Clock.EPOCH], first, stop)
-    clock[Clock.ROW] = stop
-    if stop == n_steps:
-        clock[Clock.PHASE], clock[Clock.ROW] = Phase.WALK, 0
+def shuffle(data, plan, clock, scratch, budget):
+    """Draw the order of a pool, as far as the budget reaches; returns the cost."""
+    if not plan.is_shuffled:
+        clock[Clock.PHASE] = Phase.WALK
+        return 0
+    order, blocks, n_rows = scratch.order, scratch.blocks, data.X.shape[0]
+    last = blocks.size + min(n_rows, clock[Clock.ROW] + plan.pool_size)
+    first = clock[Clock.DRAWN]
+    stop = min(last, first + budget // cost.SHUFFLE + 1)
+    draw_order(order, blocks, plan, n_rows, clock[Clock.EPOCH], first, stop)
+    clock[Clock.DRAWN] = stop
+    if stop == last:
+        clock[Clock.PHASE] = Phase.WALK
     return (stop - first) * cost.SHUFFLE
 
 
@@ -101,24 +105,26 @@ def walk(data, plan, candidates, state, scratch, record, budget):
     batch_cost = state.phi.size + cost.BATCH
     point = scratch.point if plan.looks_ahead else state.phi
     row = state.clock[Clock.ROW]
+    pool_start = row - row % plan.pool_size
+    pool_stop = min(n_rows, pool_start + plan.pool_size)
     spent = 0
     if row == 0:
         open_epoch(candidates, state.progress, scratch.tally)
     if plan.is_by_row and row < n_rows - 1:
         # The last row goes the general way, which leaves its gradient for the record.
-        stop = min(n_rows - 1, row + budget // row_cost + 1)
+        stop = min(pool_stop, n_rows - 1, row + budget // row_cost + 1)
         descend_rows(data, plan, candidates, state, scratch, record, row, stop)
         spent += (stop - row) * row_cost
         row = stop
         if not is_any_running(state.progress):
             row = n_rows
-    while row < n_rows and spent < budget:
+    while row < pool_stop and spent < budget:
         batch_start = row - row % plan.batch_size
         batch_stop = min(batch_start + plan.batch_size, n_rows)
         if row == batch_start:
             open_batch(plan, candidates, state, scratch)
         n_groups = (budget - spent) // (GROUP_SIZE * row_cost) + 1
-        stop = min(batch_stop, row + GROUP_SIZE * n_groups)
+        stop = min(batch_stop, pool_stop, row + GROUP_SIZE * n_groups)
         share = 1.0 / (batch_stop - batch_start)
         add_gradients(
             data, plan, candidates, state.progress, scratch, point, row, stop, share
@@ -136,8 +142,10 @@ def walk(data, plan, candidates, state, scratch, record, budget):
                 row = n_rows
     state.clock[Clock.ROW] = row
     if row == n_rows:
-        state.clock[Clock.ROW] = 0
+        state.clock[Clock.ROW], state.clock[Clock.DRAWN] = 0, 0
         state.clock[Clock.PHASE] = Phase.PROJECT if plan.searches_line else Phase.CLOSE
+    elif row == pool_stop:
+        state.clock[Clock.PHASE] = Phase.SHUFFLE
     return spent
 
 
@@ -182,10 +190,11 @@ def add_gradients(data, plan, candidates, progress, scratch, point, first, stop,
     """
     tally = scratch.tally
     rows, pulls, gradient = scratch.rows, scratch.pulls, scratch.gradient
+    pool_start = first - first % plan.pool_size
     for start in range(first, stop, GROUP_SIZE):
         size = min(GROUP_SIZE, stop - start)
         for i in range(size):
-            row = row_at(data.X, data.y, scratch.order, start + i)
+            row = row_at(data.X, data.y, scratch.order, start + i - pool_start)
             rows[i] = row
             scratch.batch_weight[0] += row_weight(data, row)
             for k in range(point.shape[0]):

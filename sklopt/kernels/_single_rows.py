@@ -20,8 +20,9 @@ from ._schedules import rate_at
 def descend_rows(data, plan, candidates, state, scratch, record, first, stop):
     """One step of every candidate on each of the rows first…stop."""
     tally = scratch.tally
+    pool_start = first - first % plan.pool_size
     for place in range(first, stop):
-        row = row_at(data.X, data.y, scratch.order, place)
+        row = row_at(data.X, data.y, scratch.order, place - pool_start)
         weight = row_weight(data, row)
         for k in range(candidates.size):
             if state.progress[k].status == Status.RUNNING:

@@ -22,23 +22,26 @@ NOTHING = dict.fromkeys(Plan._fields, 0)
 
 
 @numba.njit
-def draw(order, blocks, plan, epoch, first, stop):
-    _batches.draw_order(order, blocks, plan, epoch, first, stop)
+def draw(order, blocks, plan, n_rows, epoch, first, stop):
+    """What Python calls: kernels are only ever part of other compiled code."""
+    _batches.draw_order(order, blocks, plan, n_rows, epoch, first, stop)
 
 
 def block_order(n_rows, block_size, n_pooled, seed, epoch, stops=()):
-    """The order of an epoch, drawn in pieces that end at `stops`."""
-    plan = Plan(
-        **NOTHING
-        | {"seed": seed, "block_size": block_size, "pool_size": n_pooled * block_size}
-    )
-    order = np.full(n_rows, -1, dtype=np.int32)
+    """The order of an epoch, drawn in steps that end at `stops` and at every pool."""
+    sizes = {"block_size": block_size, "pool_size": n_pooled * block_size}
+    plan = Plan(**NOTHING | {"seed": seed} | sizes)
     blocks = np.full(n_rows // block_size, -1, dtype=np.int32)
-    n_steps = order.size + blocks.size
-    places = [0, *sorted(min(stop, n_steps) for stop in stops), n_steps]
-    for first, stop in pairwise(places):
-        draw(order, blocks, plan, epoch, first, stop)
-    return order
+    pool = np.full(min(plan.pool_size, n_rows), -1, dtype=np.int32)
+    last = n_rows + blocks.size
+    pool_stops = [*range(blocks.size + plan.pool_size, last, plan.pool_size), last]
+    places = {0, *pool_stops, *(stop for stop in stops if stop < last)}
+    order = []
+    for first, stop in pairwise(sorted(places)):
+        draw(pool, blocks, plan, n_rows, epoch, first, stop)
+        if stop in pool_stops:
+            order += list(pool[: min(plan.pool_size, n_rows - len(order))])
+    return np.array(order)
 
 
 @given(
