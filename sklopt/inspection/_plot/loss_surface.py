@@ -3,24 +3,20 @@
 import numpy as np
 
 from .._parameters import fitted_parameters
+from ._critical_points import by_kind, draw_critical_points
 from ._fitted import default_name, named, objective, parameter_names, stored_path
+from ._levels import levels_of, numerals
 from ._plane import chosen_plane, frame
 from ._style import add_legend, line_style, open_axes
 
 # From valley to height: light, so that paths stand out where they end.
 SURFACE_COLORS = ("#fffef8", "#e3e9ea", "#b9c8d0", "#8aa2b2", "#5f7d94")
 
-# The lowest level above the lowest point, as a share of the whole height ("log").
-LOWEST_SHARE = 1e-3
-
 # Paths of at most this many points have a dot at each.
 MOST_DOTS = 60
 
 # Levels with a number beside the scale of J, at most.
 MOST_TICKS = 8
-
-_KIND_MARKERS = {"minimum": "v", "maximum": "^", "saddle point": "X"}
-_OTHER_KIND = "d"
 
 
 class LossSurfaceDisplay:
@@ -203,7 +199,7 @@ class LossSurfaceDisplay:
         paths = {name: plane.coordinates(path) for name, path in paths.items()}
         marked = {
             kind: plane.coordinates(points)
-            for kind, points in _by_kind(critical_points).items()
+            for kind, points in by_kind(critical_points).items()
         }
         if limits is None:
             limits = frame(np.concatenate([*paths.values(), *marked.values()]))
@@ -259,9 +255,11 @@ class LossSurfaceDisplay:
             The display itself.
         """
         is_own = open_axes(self, ax, (7.0, 5.4))
-        self._draw_surface(_levels(self.values, spacing, n_levels), surface_kw or {})
+        self._draw_surface(levels_of(self.values, spacing, n_levels), surface_kw or {})
         self._draw_paths(line_kw or {})
-        self._draw_critical_points()
+        self.critical_points_ = draw_critical_points(
+            self.ax_, self.critical_points or {}
+        )
         self.ax_.set_xlim(self.xx0.min(), self.xx0.max())
         self.ax_.set_ylim(self.xx1.min(), self.xx1.max())
         self.ax_.set(xlabel=self.xlabel, ylabel=self.ylabel)
@@ -306,27 +304,11 @@ class LossSurfaceDisplay:
             )
             self.ends_ += self.ax_.plot(*path[-1], **(ring | full))
 
-    def _draw_critical_points(self):
-        look = {
-            "linestyle": "",
-            "markersize": 10,
-            "markerfacecolor": "#F0E442",
-            "markeredgecolor": "black",
-            "zorder": 5,
-        }
-        self.critical_points_ = []
-        for kind, points in (self.critical_points or {}).items():
-            marker = _KIND_MARKERS.get(kind, _OTHER_KIND)
-            points = np.reshape(points, (-1, 2)).T
-            self.critical_points_ += self.ax_.plot(
-                *points, marker=marker, label=kind, **look
-            )
-
     def _colorbar(self):
         levels = self.surface_.levels
         ticks = levels[:: -(-len(levels) // MOST_TICKS)]
         bar = self.figure_.colorbar(self.surface_, ax=self.ax_, label="Objective $J$")
-        bar.set_ticks(ticks, labels=_numerals(ticks))
+        bar.set_ticks(ticks, labels=numerals(ticks))
         bar.ax.minorticks_off()
         return bar
 
@@ -345,16 +327,6 @@ class LossSurfaceDisplay:
         return self.lines_ + ends + self.critical_points_
 
 
-def _by_kind(critical_points):
-    """Points φ by their kind, (n_points, P)."""
-    if hasattr(critical_points, "items"):
-        return dict(critical_points)
-    points = {}
-    for point in critical_points or ():
-        points.setdefault(point.kind, []).append(point.at)
-    return points
-
-
 def _shared_objective(estimators, X, y, sample_weight):
     """The objective of all estimators, which must be one."""
     (first, J), *others = (
@@ -368,35 +340,3 @@ def _shared_objective(estimators, X, y, sample_weight):
                 "surface: give them the same features, penalty and model."
             )
     return J
-
-
-def _levels(values, spacing, n_levels):
-    """Increasing levels of J from the lowest to the highest value of the grid."""
-    finite = values[np.isfinite(values)]
-    if not finite.size:
-        raise ValueError("The objective is nowhere finite within the limits.")
-    low, high = finite.min(), finite.max()
-    shares = np.linspace(0, 1, n_levels + 1)
-    if spacing == "quantile":
-        levels = np.quantile(finite, shares)
-    elif spacing == "log":
-        heights = np.append(0, np.geomspace(LOWEST_SHARE, 1, n_levels))
-        levels = low + (high - low) * heights
-    elif spacing == "linear":
-        levels = low + (high - low) * shares
-    else:
-        raise ValueError(
-            f"spacing must be 'log', 'quantile' or 'linear', got {spacing!r}."
-        )
-    levels = np.unique(levels)
-    # A flat surface is one band.
-    return levels if len(levels) > 1 else low + np.array([-0.5, 0.5])
-
-
-def _numerals(ticks):
-    """The ticks in three digits, or in as many as tell them apart."""
-    for digits in range(3, 17):
-        labels = [f"{tick:.{digits}g}" for tick in ticks]
-        if len(set(labels)) == len(ticks):
-            break
-    return labels
