@@ -370,6 +370,8 @@ def test_bad_data():
         curvature(several, X, y)
     with pytest.raises(ValueError, match="'tol' parameter of curvature"):
         curvature(GradientRegressor(), X, y, at=at, tol=-1)
+    with pytest.raises(ValueError, match="'alpha' parameter of GradientRegressor"):
+        curvature(GradientRegressor(alpha=-1), X, y, at=at)
 
 
 def test_estimators_of_others():

@@ -12,8 +12,12 @@ from inspection.fits import (
     draw_schedule,
     draw_surface,
     fitted,
+    labels,
 )
+from matplotlib.colors import to_rgba
 from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LinearRegression
+from sklearn.model_selection import GridSearchCV
 
 from sklopt import GradientRegressor
 from sklopt.inspection import (
@@ -109,3 +113,73 @@ def test_one_target_only(display):
     Y2 = np.column_stack([Y, -Y])
     with pytest.raises(ValueError, match="several targets"):
         display.from_estimator(fitted(y=Y2), X, Y2)
+
+
+@pytest.mark.parametrize(
+    ("display", "attribute"),
+    [(LossCurveDisplay, "loss_curve_"), (ScheduleDisplay, "history_")],
+)
+def test_estimators_without_what_is_drawn(display, attribute):
+    search = GridSearchCV(LinearRegression(), {}).fit(X, Y)
+    with pytest.raises(
+        ValueError,
+        match=f"GridSearchCV has no {attribute}: pass .*; of a search, its best_estim",
+    ):
+        display.from_estimator(search)
+
+
+@each_display
+def test_a_whole_array_of_axes_is_refused(draw):
+    _, axes = plt.subplots(1, 2)
+    with pytest.raises(ValueError, match=r"'ax' parameter of \w+Display\.plot must be"):
+        draw(axes)
+
+
+@each_display
+def test_keywords_of_lines_are_a_dict_and_may_be_aliases(draw):
+    display = draw()
+    with pytest.raises(
+        ValueError, match=r"'line_kw' parameter of \w+Display\.plot must"
+    ):
+        display.plot(line_kw=[("linewidth", 5)])
+    display.plot(line_kw={"lw": 5, "c": "red"})
+    assert {line.get_linewidth() for line in display.lines_} == {5}
+    assert {to_rgba(line.get_color()) for line in display.lines_} == {to_rgba("red")}
+
+
+@pytest.mark.parametrize("xscale", ["linear", "log"])
+@pytest.mark.parametrize("draw", [draw_curve, draw_schedule])
+def test_a_logarithmic_scale_can_be_set_afterwards(draw, xscale):
+    display = draw().plot(xscale=xscale)
+    for axis in ("x", "y"):
+        display.ax_.set(**{f"{axis}scale": "log"})
+        display.figure_.canvas.draw()
+        low, high = getattr(display.ax_, f"get_{axis}lim")()
+        data = display.lines_[0].get_data()[axis == "y"]
+        assert 0 < low < high
+        assert high > max(data)
+    assert display.ax_.get_xlim()[0] < 1  # all epochs but 0
+
+
+@pytest.mark.parametrize("axis", ["xscale", "yscale"])
+@pytest.mark.parametrize("draw", [draw_curve, draw_schedule])
+def test_scales_are_linear_or_logarithmic(draw, axis):
+    with pytest.raises(ValueError, match=f"'{axis}' parameter of .*'linear'"):
+        draw().plot(**{axis: "logarithmic"})
+
+
+def test_zeros_have_no_logarithmic_scale():
+    model = fitted(y=np.zeros(30))
+    display = LossCurveDisplay.from_estimator(model, yscale="log")
+    display.figure_.canvas.draw()
+    assert display.ax_.get_yscale() == "linear"
+    display = ScheduleDisplay(learning_rates={"none": np.zeros(3)}).plot(yscale="log")
+    display.figure_.canvas.draw()
+    assert display.ax_.get_yscale() == "linear"
+
+
+def test_names_need_not_be_words():
+    models = {0.1: fitted(learning_rate=0.1), 2: fitted()}
+    display = LossCurveDisplay.from_estimators(models, show_learning_rate=True)
+    assert labels(display.legend_) == ["0.1", "2"]
+    assert len(display.rate_lines_) == 2

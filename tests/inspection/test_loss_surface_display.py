@@ -76,8 +76,6 @@ def test_levels(spacing):
         assert_allclose(np.diff(heights), heights[-1] / 18)
     # A colour for each band, and none the same.
     assert len(np.unique(display.surface_.to_rgba(levels[:-1]), axis=0)) == 18
-    with pytest.raises(ValueError, match="spacing must be"):
-        display.plot(spacing="sqrt")
 
 
 def test_the_numbers_of_the_colorbar_differ():
@@ -224,18 +222,30 @@ def test_legend_and_colorbar_can_be_left_out():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"parameters": (0, 4)}, "no parameter 4: φ has 4"),
-        ({"parameters": (-1, 0)}, "no parameter -1"),
-        ({"parameters": (0, "bmi")}, "no parameter 'bmi'; they are intercept, x0"),
+        ({"parameters": (0, 4)}, "indices from 0 to 3, .* got 4"),
+        ({"parameters": (-1, 0)}, "indices from 0 to 3, .* got -1"),
+        ({"parameters": (0.5, 1)}, "indices from 0 to 3, .* got 0.5"),
+        ({"parameters": (True, 2)}, "indices from 0 to 3, .* got True"),
+        ({"parameters": (0, "bmi")}, "names out of intercept, x0, x1, x2; got 'bmi'"),
+        ({"parameters": (1, 1)}, "two different"),
         ({"parameters": (1, "x0")}, "two different"),
         ({"parameters": (0, 1, 2)}, "two indices or names"),
         ({"parameters": "x0"}, "two indices or names"),
-        ({"directions": "gradient"}, "'paths' or two vectors"),
+        ({"parameters": 1}, "two indices or names"),
+        ({"directions": "gradient"}, "'directions' parameter .* among {'paths'}"),
         ({"directions": np.eye(3)[:2]}, r"shape \(2, 4\), got \(2, 3\)"),
         ({"directions": np.ones((2, 4))}, "parallel"),
+        ({"directions": np.full((2, 4), np.nan)}, "directions contains NaN"),
+        ({"directions": [["up"] * 4, ["down"] * 4]}, "directions: could not convert"),
+        ({"grid_resolution": 1}, "'grid_resolution' parameter of LossSurfaceDisplay"),
+        ({"n_levels": 1}, "'n_levels' parameter of LossSurfaceDisplay"),
+        ({"spacing": "sqrt"}, "'spacing' parameter of LossSurfaceDisplay"),
+        ({"colorbar": "right"}, "'colorbar' parameter of LossSurfaceDisplay"),
+        ({"legend": "best"}, "'legend' parameter of LossSurfaceDisplay"),
+        ({"surface_kw": "viridis"}, "'surface_kw' parameter of LossSurfaceDisplay"),
     ],
 )
-def test_wrong_planes_are_refused(arguments, message):
+def test_wrong_arguments_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         LossSurfaceDisplay.from_estimator(fitted(X=X3, y=Y3), X3, Y3, **arguments)
 
@@ -266,3 +276,59 @@ def test_a_wave_with_amplitude_and_offset():
     z = display.xx0[7, 8] + 0.06 * wave.phi_[1] * X[:, 0]
     f = display.xx1[7, 8] * np.sin(z) * np.exp(-z * z / 8) + wave.offset_
     assert_allclose(display.values[7, 8], np.mean((f - Y) ** 2), rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        (0, 1),
+        3,
+        "auto",
+        ((0, 1), (0, 1), (0, 1)),
+        ((0, 1), (1, 2, 3)),
+        ((1, 0), (0, 1)),
+        ((0, 1), (2, 2)),
+        ((0, np.nan), (0, 1)),
+        ((0, np.inf), (0, 1)),
+        ((-1.7e308, 1.7e308), (0, 1)),
+    ],
+)
+def test_wrong_limits_are_refused(limits):
+    with pytest.raises(
+        ValueError, match=r"limits must be a pair \(low, high\) of finite"
+    ):
+        LossSurfaceDisplay.from_estimator(fitted(), X, Y, limits=limits)
+
+
+@pytest.mark.parametrize(
+    ("points", "message"),
+    [
+        ("all", "a dict of points by their kind, or a list of"),
+        ([[1.0, 2.0]], "a dict of points by their kind, or a list of"),
+        (SimpleNamespace(kind="minimum", at=[1.0, 2.0]), "a dict of points by their"),
+        (
+            {"minimum": [[1.0, 2.0, 3.0]]},
+            r"\['minimum'\] must be points φ of 2 parameters, .* shape \(1, 3\)",
+        ),
+        ({"saddle point": [[0.0, np.nan]]}, r"\['saddle point'\] contains NaN"),
+        ({"minimum": [[0.0, 1.0], [2.0]]}, "critical_points: .* inhomogeneous"),
+    ],
+)
+def test_wrong_critical_points_are_refused(points, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        LossSurfaceDisplay.from_estimator(fitted(), X, Y, critical_points=points)
+
+
+def test_one_critical_point_of_a_kind_and_none():
+    points = {"minimum": [1.0, 2.0], "maximum": []}
+    display = LossSurfaceDisplay.from_estimator(fitted(), X, Y, critical_points=points)
+    (line,) = display.critical_points_
+    assert_allclose(line.get_xydata(), [[1.0, 2.0]])
+
+
+def test_colours_of_ones_own():
+    display = LossSurfaceDisplay.from_estimator(
+        fitted(), X, Y, n_levels=2, surface_kw={"colors": ["white", "red"]}
+    )
+    colors = [to_rgba(color) for color in display.surface_.get_facecolors()]
+    assert colors == [to_rgba("white"), to_rgba("red")]

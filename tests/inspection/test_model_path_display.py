@@ -68,10 +68,46 @@ def test_model_of_a_pipeline_with_names():
     assert display.ax_.get_ylabel() == "answer"
 
 
-@pytest.mark.parametrize("epochs", [[], [-1], [0, 13]])
+@pytest.mark.parametrize("epochs", [[-1], [0, 13]])
 def test_epochs_that_were_not_trained(epochs):
-    with pytest.raises(ValueError, match="between 0 and 12"):
+    with pytest.raises(ValueError, match="epochs must lie between 0 and 12, the last"):
         ModelPathDisplay.from_estimator(fitted(), X, Y, epochs=epochs)
+
+
+@pytest.mark.parametrize("epochs", [[], [0.5], [True], [[0, 1]], ["last"]])
+def test_epochs_are_whole_numbers(epochs):
+    with pytest.raises(ValueError, match="epochs must be a list of at least one whole"):
+        ModelPathDisplay.from_estimator(fitted(), X, Y, epochs=epochs)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"epochs": 3}, "'epochs' parameter of ModelPathDisplay"),
+        ({"epochs": "all"}, "'epochs' parameter of ModelPathDisplay"),
+        ({"epochs": [[0], [1, 2]]}, "epochs: "),
+        ({"grid_resolution": 1}, "'grid_resolution' parameter of ModelPathDisplay"),
+        ({"point_kw": "o"}, "'point_kw' parameter of ModelPathDisplay"),
+    ],
+)
+def test_wrong_arguments_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        ModelPathDisplay.from_estimator(fitted(), X, Y, **arguments)
+
+
+def test_epochs_are_drawn_in_order_and_once():
+    display = ModelPathDisplay.from_estimator(fitted(), X, Y, epochs=[12, 0, 12, 3])
+    assert display.epochs == [0, 3, 12]
+    assert len(display.lines_) == 3
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [(X[:, 0], "X: Expected 2D array"), (np.nan * X, "X contains NaN")],
+)
+def test_wrong_samples_are_refused(data, message):
+    with pytest.raises(ValueError, match=message):
+        ModelPathDisplay.from_estimator(fitted(), data, Y)
 
 
 def test_a_path_that_begins_late():

@@ -56,6 +56,44 @@ def test_a_line_search_needs_data(schedule):
         ScheduleDisplay.from_schedules([schedule])
 
 
-def test_unknown_schedules_are_refused():
-    with pytest.raises(ValueError, match="'schedule' parameter"):
-        ScheduleDisplay.from_schedules(["linear"])
+@pytest.mark.parametrize("schedules", ["cosine", Cosine(), [], {}, None])
+def test_schedules_are_several(schedules):
+    with pytest.raises(
+        TypeError, match="schedules must be a list or a dict of at leas"
+    ):
+        ScheduleDisplay.from_schedules(schedules)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "message"),
+    [
+        ("linear", r"schedules\['linear'\] is no schedule: The 'schedule' parameter"),
+        (3, r"schedules\['3'\] is no schedule"),
+        (StepDecay(factor=2), "is no schedule: The 'factor' parameter of StepDecay"),
+    ],
+)
+def test_unknown_schedules_are_refused(schedule, message):
+    with pytest.raises(ValueError, match=message):
+        ScheduleDisplay.from_schedules([schedule])
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"learning_rate": "auto"},
+        {"learning_rate": 0.0},
+        {"n_epochs": 0},
+        {"n_epochs": 2.5},
+        {"updates_per_epoch": 0},
+    ],
+)
+def test_wrong_arguments_are_refused(arguments):
+    (name,) = arguments
+    with pytest.raises(ValueError, match=f"'{name}' parameter of ScheduleDisplay"):
+        ScheduleDisplay.from_schedules(["cosine"], **arguments)
+
+
+@pytest.mark.parametrize("schedule", ["constant", "cosine"])
+def test_zero_is_in_the_picture_with_room_below(schedule):
+    display = ScheduleDisplay.from_schedules([schedule])
+    assert -0.2 < display.ax_.get_ylim()[0] < 0

@@ -1,18 +1,53 @@
 """Points of a surface that are marked by their kind."""
 
+from collections.abc import Mapping
+
 import numpy as np
+from sklearn.utils import check_array
+
+from ...estimators._inputs import naming
 
 _MARKERS = {"minimum": "v", "maximum": "^", "saddle point": "X"}
 _OTHER_MARKER = "d"
 
 
-def by_kind(critical_points):
-    """Points φ by their kind, (n_points, P)."""
-    if hasattr(critical_points, "items"):
-        return dict(critical_points)
-    points = {}
-    for point in critical_points or ():
-        points.setdefault(point.kind, []).append(point.at)
+def by_kind(critical_points, n_params):
+    """Points φ by kind, (n_points, n_params), of a dict or of objects that say it."""
+    if critical_points is None:
+        return {}
+    if not isinstance(critical_points, Mapping):
+        critical_points = _grouped(critical_points)
+    with naming("critical_points"):
+        return {
+            kind: _checked(kind, points, n_params)
+            for kind, points in critical_points.items()
+            if np.size(points)
+        }
+
+
+def _grouped(curvatures):
+    groups = {}
+    try:
+        for point in curvatures:
+            groups.setdefault(point.kind, []).append(point.at)
+    except (AttributeError, TypeError):
+        raise TypeError(
+            "critical_points must be a dict of points by their kind, or a list of "
+            f"what `curvature` returns; got {curvatures!r}."
+        ) from None
+    return groups
+
+
+def _checked(kind, points, n_params):
+    name = f"critical_points[{kind!r}]"
+    points = check_array(
+        np.atleast_2d(points), dtype=np.float64, ensure_2d=False, input_name=name
+    )
+    if points.ndim != 2 or points.shape[1] != n_params:
+        raise ValueError(
+            f"{name} must be points φ of {n_params} parameters, in an array of shape "
+            f"(n_points, {n_params}); got shape {points.shape}."
+        )
     return points
 
 

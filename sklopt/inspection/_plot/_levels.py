@@ -18,12 +18,8 @@ def levels_of(values, spacing, n_levels):
     elif spacing == "log":
         heights = np.append(0, np.geomspace(LOWEST_SHARE, 1, n_levels))
         levels = low + (high - low) * heights
-    elif spacing == "linear":
-        levels = low + (high - low) * shares
     else:
-        raise ValueError(
-            f"spacing must be 'log', 'quantile' or 'linear', got {spacing!r}."
-        )
+        levels = low + (high - low) * shares
     levels = np.unique(levels)
     # A flat surface is one band.
     return levels if len(levels) > 1 else low + np.array([-0.5, 0.5])

@@ -1,13 +1,16 @@
 """The objective over two parameters, and the ways that trainings took on it."""
 
+from numbers import Integral
+
 import numpy as np
+from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
 from .._parameters import fitted_parameters
 from ._critical_points import by_kind, draw_critical_points
-from ._fitted import default_name, named, objective, parameter_names, stored_path
+from ._fitted import by_name, named, objective, parameter_names, stored_path
 from ._levels import levels_of, numerals
-from ._plane import chosen_plane, frame
-from ._style import add_legend, line_style, open_axes
+from ._plane import checked_limits, chosen_plane, frame
+from ._style import AXES, KEYWORDS, add_legend, line_style, open_axes, styled
 
 # From valley to height: light, so that paths stand out where they end.
 SURFACE_COLORS = ("#fffef8", "#e3e9ea", "#b9c8d0", "#8aa2b2", "#5f7d94")
@@ -128,10 +131,16 @@ class LossSurfaceDisplay:
         LossSurfaceDisplay
             The display, drawn.
         """
-        estimators = {default_name(estimator, name): estimator}
-        return cls.from_estimators(estimators, X, y, ax=ax, **kwargs)
+        return cls.from_estimators(by_name(estimator, name), X, y, ax=ax, **kwargs)
 
     @classmethod
+    @validate_params(
+        {
+            "directions": [StrOptions({"paths"}), "array-like", None],
+            "grid_resolution": [Interval(Integral, 2, None, closed="left")],
+        },
+        prefer_skip_nested_validation=False,  # `plot` checks what it is passed
+    )
     def from_estimators(
         cls,
         estimators,
@@ -173,7 +182,7 @@ class LossSurfaceDisplay:
         limits : tuple of two (low, high), default=None
             What the axes show; None is all of the paths and critical points.
         grid_resolution : int, default=150
-            Points of the grid along each axis.
+            Points of the grid along each axis, >= 2.
         critical_points : dict of str to array-like of shape (n_points, P), or list of \
                 Curvature, default=None
             Points φ to mark, by their kind: ``"minimum"``, ``"maximum"``,
@@ -199,10 +208,12 @@ class LossSurfaceDisplay:
         paths = {name: plane.coordinates(path) for name, path in paths.items()}
         marked = {
             kind: plane.coordinates(points)
-            for kind, points in by_kind(critical_points).items()
+            for kind, points in by_kind(critical_points, len(phi)).items()
         }
         if limits is None:
             limits = frame(np.concatenate([*paths.values(), *marked.values()]))
+        else:
+            limits = checked_limits(limits)
         grid = np.meshgrid(*(np.linspace(*ends, grid_resolution) for ends in limits))
         with np.errstate(over="ignore"):
             values = J.value(plane.points(*grid).reshape(-1, J.n_params))
@@ -217,6 +228,18 @@ class LossSurfaceDisplay:
         )
         return display.plot(ax=ax, **kwargs)
 
+    @validate_params(
+        {
+            "ax": AXES,
+            "spacing": [StrOptions({"log", "quantile", "linear"})],
+            "n_levels": [Interval(Integral, 2, None, closed="left")],
+            "colorbar": ["boolean"],
+            "legend": ["boolean"],
+            "surface_kw": KEYWORDS,
+            "line_kw": KEYWORDS,
+        },
+        prefer_skip_nested_validation=True,
+    )
     def plot(
         self,
         ax=None,
@@ -239,7 +262,7 @@ class LossSurfaceDisplay:
             point, so that valleys show; so that equal areas lie between them, which
             shows hills and valleys alike; or in equal steps.
         n_levels : int, default=18
-            Number of bands.
+            Number of bands, >= 2.
         colorbar : bool, default=True
             Whether to draw the scale of J.
         legend : bool, default=True
@@ -256,7 +279,7 @@ class LossSurfaceDisplay:
         """
         is_own = open_axes(self, ax, (7.0, 5.4))
         self._draw_surface(levels_of(self.values, spacing, n_levels), surface_kw or {})
-        self._draw_paths(line_kw or {})
+        self._draw_paths(line_kw)
         self.critical_points_ = draw_critical_points(
             self.ax_, self.critical_points or {}
         )
@@ -276,8 +299,10 @@ class LossSurfaceDisplay:
 
         colormap = LinearSegmentedColormap.from_list("surface", SURFACE_COLORS)
         fill = {"levels": levels, "cmap": colormap, "zorder": 0} | surface_kw
+        if "colors" in fill:
+            del fill["cmap"]
         # Bands of equal steps in colour, whatever their steps in J.
-        if "norm" not in fill and np.ndim(fill["levels"]):
+        elif "norm" not in fill and np.ndim(fill["levels"]):
             fill["norm"] = BoundaryNorm(fill["levels"], 256)
         values = np.ma.masked_invalid(self.values)
         ax = self.ax_
@@ -293,7 +318,7 @@ class LossSurfaceDisplay:
             look["markersize"] = 3.5 if len(path) <= MOST_DOTS else 0
             # A white band below keeps lines apart from contours and from each other.
             self.ax_.plot(*path.T, color="white", linewidth=3.6, zorder=1.9)
-            (line,) = self.ax_.plot(*path.T, **(look | line_kw))
+            (line,) = self.ax_.plot(*path.T, **styled(look, line_kw))
             ring = {"marker": "o", "markersize": 9, "linestyle": "", "zorder": 3}
             color = line.get_color()
             hollow = {"markerfacecolor": "white", "markeredgecolor": color}
