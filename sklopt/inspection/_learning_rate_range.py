@@ -24,6 +24,10 @@ from ._plot._style import AXES, line_style
 # as what is safe for a wave wherever it lies is little where few samples see it.
 SHARES = np.logspace(-3, 4, 36)
 
+# Losses above this many times that of the lowest rate leave the picture: next to one
+# that explodes, the valley would be flat.
+CEILING = 10.0
+
 
 @dataclass(frozen=True, eq=False)
 class LearningRateRange:
@@ -56,7 +60,8 @@ class LearningRateRange:
     def plot(self, ax=None):
         """Draw loss against rate, both on a log axis, with the suggestion marked.
 
-        A loss that is zero at every rate has no logarithm: its axis is linear.
+        Losses above ten times that of the lowest rate leave the picture. Where the loss
+        is zero at every rate, its axis is linear.
 
         Parameters
         ----------
@@ -79,10 +84,14 @@ class LearningRateRange:
         ax.set_xscale("log")
         if (self.losses[is_finite] > 0).any():
             ax.set_yscale("log")
+        ceiling = CEILING * self.losses[0]
+        if 0 < ceiling < self.losses[is_finite].max():
+            ax.set_ylim(top=ceiling)
         if not is_finite.all():
             first = self.rates[~is_finite].min()
             last = min(self.rates[-1], 10 * first)
             ax.axvspan(first, last * 1.1, color="0.88", label="diverges")
+            ax.set_xlim(right=last * 1.1)
         ax.axvline(
             self.suggestion,
             color="black",

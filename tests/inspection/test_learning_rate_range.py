@@ -205,6 +205,14 @@ def test_a_picture_on_given_axes():
     assert len(plt.get_fignums()) == 1
 
 
+def test_a_loss_that_explodes_leaves_the_picture():
+    found = gd_range([1e-4, 0.1, 2.0])
+    assert 100 * found.losses[0] < found.losses[2] < np.inf
+    top = gd_range([1e-4, 0.1]).plot().get_ylim()[1]
+    assert found.losses[0] < top < 10 * found.losses[0]
+    assert found.plot().get_ylim()[1] == 10 * found.losses[0]
+
+
 def test_a_picture_of_zeros():
     X, y = make_problem()
     axes = learning_rate_range(GradientRegressor(), X, 0 * y).plot()

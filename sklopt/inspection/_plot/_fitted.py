@@ -48,7 +48,7 @@ def named(estimators):
             "estimators must be a dict of at least one fitted estimator by name, "
             f"got {estimators!r}."
         )
-    return {str(name): estimator for name, estimator in estimators.items()}
+    return dict(estimators)
 
 
 def fitted(estimator):

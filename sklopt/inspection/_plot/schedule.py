@@ -185,7 +185,7 @@ class ScheduleDisplay(EstimatorCurvesMixin):
 def _named_schedules(schedules):
     """The schedules by name; those of a list are named as they print."""
     if isinstance(schedules, Mapping) and schedules:
-        return {str(name): schedule for name, schedule in schedules.items()}
+        return dict(schedules)
     is_list = isinstance(schedules, Iterable) and not isinstance(schedules, str)
     by_name = {str(s): s for s in schedules} if is_list else {}
     if not by_name:
