@@ -41,6 +41,11 @@ def central_difference(function, x, h=1e-3):
     float or ndarray of shape (n,)
         f'(x), or the gradient for an array: each of its components moves one of x.
 
+    Raises
+    ------
+    ValueError
+        If `x` is not finite, or of more than one dimension.
+
     References
     ----------
     Press, W. H. et al. (2007). Numerical Recipes, section 5.7. Cambridge.
@@ -92,6 +97,13 @@ def check_gradient(estimator, X, y, sample_weight=None, *, at=None, h=STEPS):
     DataFrame
         A row for each parameter and step, with the columns ``parameter`` ("phi_0", …),
         ``h``, ``analytic``, ``numeric`` and ``error``, the size of numeric − analytic.
+
+    Raises
+    ------
+    NotFittedError
+        If `at` is None and the estimator is not fitted.
+    ValueError
+        If `at` has another shape or moves a parameter that is not trained.
 
     See Also
     --------

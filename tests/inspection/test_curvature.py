@@ -150,6 +150,17 @@ def test_the_fitted_parameters_of_a_wave(has_head, dtype):
     assert (point.kind, len(point.eigenvalues)) == ("minimum", 2 + has_head)
 
 
+def test_the_gradient_is_that_of_the_history_where_phi_itself_is_trained():
+    X, y = make_gabor(60, random_state=0)
+    model = GaborRegressor("gd", init=[0.5, 11.0], max_iter=3, tol=None)
+    model.set_params(learning_rate=0.1, store_path="epoch").fit(X, y)
+    norms = [curvature(model, X, y, at=phi).gradient_norm for phi in model.path_[:-1]]
+    np.testing.assert_allclose(norms, model.history_["gradient_norm"], rtol=1e-10)
+    model.set_params(learning_rate="auto").fit(X, y)
+    here = curvature(model, X, y, at=model.path_[0]).gradient_norm
+    assert abs(here / model.history_["gradient_norm"][0] - 1) > 0.01
+
+
 @settings(max_examples=40, deadline=None, derandomize=True)
 @given(
     seed=st.integers(0, 10**6),

@@ -183,3 +183,9 @@ def test_names_need_not_be_words():
     display = LossCurveDisplay.from_estimators(models, show_learning_rate=True)
     assert labels(display.legend_) == ["0.1", "2"]
     assert len(display.rate_lines_) == 2
+
+
+@pytest.mark.parametrize("display", [LossSurfaceDisplay, ModelPathDisplay])
+def test_surfaces_and_paths_of_others_are_refused(display):
+    with pytest.raises(TypeError, match="LinearRegression is not an estimator of sklo"):
+        display.from_estimator(LinearRegression().fit(X, Y), X, Y)

@@ -8,7 +8,6 @@ import pytest
 from inspection.fits import X3, Y3, X, Y, draw_surface, fitted, labels
 from matplotlib.colors import to_rgba
 from numpy.testing import assert_allclose, assert_array_equal
-from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -254,13 +253,6 @@ def test_paths_need_a_common_surface():
     models = {"plain": fitted(), "ridge": fitted(penalty="l2", alpha=1.0)}
     with pytest.raises(ValueError, match="'plain' and 'ridge' have different obj"):
         LossSurfaceDisplay.from_estimators(models, X, Y)
-
-
-def test_surfaces_of_others_are_refused():
-    model = LinearRegression().fit(X, Y)
-    model.path_ = np.zeros((2, 2))
-    with pytest.raises(TypeError, match="not an estimator of sklopt"):
-        LossSurfaceDisplay.from_estimator(model, X, Y)
 
 
 def test_a_wave_with_amplitude_and_offset():

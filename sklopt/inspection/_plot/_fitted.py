@@ -31,6 +31,13 @@ class EstimatorCurvesMixin:
         -------
         Display
             The display, drawn.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If it keeps no record of what is drawn.
         """
         return cls.from_estimators(by_name(estimator, name), ax=ax, **kwargs)
 
@@ -86,13 +93,13 @@ def stored_path(estimator):
     return estimator.path_
 
 
-def objective(estimator, X, y, sample_weight=None):
+def fitted_objective(estimator, X, y, sample_weight=None):
     """J of a fitted estimator on given data."""
     fitted(estimator)
     return objective_of(estimator, X, y, sample_weight)
 
 
-def parameter_names(estimator, J):
+def axis_names(estimator, J):
     """Names of φ: "intercept", the features, and "amplitude" and "offset" of a head.
 
     φ₀ of a wave is its phase and no intercept: it has no name but its number.

@@ -3,7 +3,8 @@
 import numpy as np
 from sklearn.utils._param_validation import validate_params
 
-from ._fitted import EstimatorCurvesMixin, fitted, fitted_attribute, named
+from .._parameters import last_step
+from ._fitted import EstimatorCurvesMixin, fitted_attribute, named
 from ._style import (
     AXES,
     KEYWORDS,
@@ -87,10 +88,19 @@ class LossCurveDisplay(EstimatorCurvesMixin):
         -------
         LossCurveDisplay
             The display, drawn.
+
+        Raises
+        ------
+        NotFittedError
+            If an estimator is not fitted.
+        TypeError
+            If `estimators` is not a dict, or is empty.
+        ValueError
+            If an estimator has no ``loss_curve_``.
         """
         curves = {"loss": {}, "validation": {}, "rate": {}}
         for name, estimator in named(estimators).items():
-            for kind, values in _curves(fitted(estimator)).items():
+            for kind, values in _curves(estimator).items():
                 curves[kind] |= _per_target(name, values)
         display = cls(
             loss_curves=curves["loss"],
@@ -198,6 +208,7 @@ class LossCurveDisplay(EstimatorCurvesMixin):
 def _curves(estimator):
     """What a fitted estimator has of loss, validation loss and rate, (E,) or (E, T)."""
     curves = {"loss": np.asarray(fitted_attribute(estimator, "loss_curve_"))}
+    estimator = last_step(estimator)
     if getattr(estimator, "validation_loss_curve_", None) is not None:
         curves["validation"] = np.asarray(estimator.validation_loss_curve_)
     if hasattr(estimator, "history_"):

@@ -7,7 +7,7 @@ from sklearn.utils._param_validation import Interval, StrOptions, validate_param
 
 from .._parameters import fitted_parameters
 from ._critical_points import by_kind, draw_critical_points
-from ._fitted import by_name, named, objective, parameter_names, stored_path
+from ._fitted import axis_names, by_name, fitted_objective, named, stored_path
 from ._levels import levels_of, numerals
 from ._plane import checked_limits, chosen_plane, frame
 from ._style import AXES, KEYWORDS, add_legend, line_style, open_axes, styled
@@ -197,12 +197,22 @@ class LossSurfaceDisplay:
         -------
         LossSurfaceDisplay
             The display, drawn.
+
+        Raises
+        ------
+        NotFittedError
+            If an estimator is not fitted.
+        TypeError
+            If `estimators` is not a dict or is empty, or has one that is not of sklopt.
+        ValueError
+            If an estimator has no ``path_``, several targets, or another objective; or
+            if J is nowhere finite within the limits.
         """
         estimators = named(estimators)
-        paths = {name: stored_path(model) for name, model in estimators.items()}
         first = next(iter(estimators.values()))
         J = _shared_objective(estimators, X, y, sample_weight)
-        names, phi = parameter_names(first, J), fitted_parameters(first, J)
+        paths = {name: stored_path(model) for name, model in estimators.items()}
+        names, phi = axis_names(first, J), fitted_parameters(first, J)
         every_path = list(paths.values())
         plane = chosen_plane(parameters, directions, names, every_path, phi)
         paths = {name: plane.coordinates(path) for name, path in paths.items()}
@@ -355,7 +365,7 @@ class LossSurfaceDisplay:
 def _shared_objective(estimators, X, y, sample_weight):
     """The objective of all estimators, which must be one."""
     (first, J), *others = (
-        (name, objective(model, X, y, sample_weight))
+        (name, fitted_objective(model, X, y, sample_weight))
         for name, model in estimators.items()
     )
     for name, other in others:

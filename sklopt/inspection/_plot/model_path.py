@@ -8,7 +8,7 @@ from sklearn.utils._param_validation import Interval, validate_params
 
 from ...estimators._inputs import naming
 from .._parameters import as_it_sees
-from ._fitted import fitted, objective, stored_path
+from ._fitted import fitted, fitted_objective, stored_path
 from ._style import AXES, KEYWORDS, add_legend, open_axes, styled
 
 # Epochs that are drawn unless others are asked for.
@@ -110,7 +110,18 @@ class ModelPathDisplay:
         -------
         ModelPathDisplay
             The display, drawn.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        TypeError
+            If it is not of sklopt.
+        ValueError
+            If X has several features or y several targets, or if the estimator has no
+            ``path_`` or an epoch was not trained.
         """
+        J = fitted_objective(estimator, X, y)
         by_epoch = _path_by_epoch(estimator)
         epochs = _checked_epochs(epochs, len(by_epoch) - 1)
         with naming("X"):
@@ -119,7 +130,6 @@ class ModelPathDisplay:
             raise ValueError(
                 f"X must have one feature to be drawn, got {x.shape[1]} of them."
             )
-        J = objective(estimator, X, y)
         grid = np.linspace(x.min(), x.max(), grid_resolution)
         seen = as_it_sees(estimator, _like(X, grid[:, np.newaxis]))
         J = J._replace(X=np.asarray(seen, dtype=np.float64))

@@ -108,6 +108,13 @@ class ScheduleDisplay(EstimatorCurvesMixin):
         -------
         ScheduleDisplay
             The display, drawn.
+
+        Raises
+        ------
+        TypeError
+            If `schedules` is neither a list nor a dict, or is empty.
+        ValueError
+            If one of them is no schedule, or a line search.
         """
         rates = {
             name: _rates_at_rest(
@@ -135,6 +142,15 @@ class ScheduleDisplay(EstimatorCurvesMixin):
         -------
         ScheduleDisplay
             The display, drawn.
+
+        Raises
+        ------
+        NotFittedError
+            If an estimator is not fitted.
+        TypeError
+            If `estimators` is not a dict, or is empty.
+        ValueError
+            If an estimator has no ``history_``.
         """
         rates = {
             name: _rates_of_training(fitted_attribute(estimator, "history_"))
