@@ -95,6 +95,8 @@ for ax, (name, model) in zip(axes, models.items(), strict=True):
     )
     ax.set_title(name)
     ax.label_outer()
-handles = [display.lines_[0], *display.critical_points_]
-fig.legend(handles=handles, loc="outside lower center", ncols=2, frameon=False)
+for name, (marker,) in {"start": display.starts_, "end": display.ends_}.items():
+    marker.set_label(name)
+handles = display.lines_ + display.starts_ + display.ends_ + display.critical_points_
+fig.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False)
 fig.savefig(sys.argv[1] if len(sys.argv) > 1 else "normalised_gradients.png", dpi=150)

@@ -100,7 +100,7 @@ fig, (above, below) = plt.subplots(
 )
 rates = ScheduleDisplay.from_estimators(models, ax=above, yscale="log")
 curves = LossCurveDisplay(loss_curves=excesses).plot(ax=below)
-above.set(title="Six schedules", xlabel="", ylim=(1e-5, 0.2))
+above.set(title="Six schedules", xlabel="")
 below.set(title="Stochastic gradient descent under each of them")
 below.set(ylabel=r"Objective above its minimum, $J - \min J$", xlim=(0, 61))
 above.legend_.remove()

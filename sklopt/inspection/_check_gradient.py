@@ -7,13 +7,18 @@ from sklearn.utils import check_array
 from sklearn.utils._optional_dependencies import check_pandas_support
 from sklearn.utils._param_validation import Interval, validate_params
 
+from ..estimators._inputs import naming
 from ._parameters import objective_of, parameter_names, parameters_at
 
 STEPS = np.logspace(-1, -12, 12)
 
 
 @validate_params(
-    {"function": [callable], "h": [Interval(Real, 0, None, closed="neither")]},
+    {
+        "function": [callable],
+        "x": [Real, "array-like"],
+        "h": [Interval(Real, 0, None, closed="neither")],
+    },
     prefer_skip_nested_validation=True,
 )
 def central_difference(function, x, h=1e-3):
@@ -36,6 +41,11 @@ def central_difference(function, x, h=1e-3):
     float or ndarray of shape (n,)
         f'(x), or the gradient for an array: each of its components moves one of x.
 
+    Raises
+    ------
+    ValueError
+        If `x` is not finite, or of more than one dimension.
+
     References
     ----------
     Press, W. H. et al. (2007). Numerical Recipes, section 5.7. Cambridge.
@@ -49,7 +59,8 @@ def central_difference(function, x, h=1e-3):
     """
     if np.ndim(x) == 0:
         return (function(x + h) - function(x - h)) / (2 * h)
-    x = check_array(x, dtype=np.float64, ensure_2d=False, input_name="x")
+    with naming("x"):
+        x = check_array(x, dtype=np.float64, ensure_2d=False, input_name="x")
     if x.ndim != 1:
         raise ValueError(
             f"x must be a number or of one dimension, got shape {x.shape}."
@@ -86,6 +97,13 @@ def check_gradient(estimator, X, y, sample_weight=None, *, at=None, h=STEPS):
     DataFrame
         A row for each parameter and step, with the columns ``parameter`` ("phi_0", …),
         ``h``, ``analytic``, ``numeric`` and ``error``, the size of numeric − analytic.
+
+    Raises
+    ------
+    NotFittedError
+        If `at` is None and the estimator is not fitted.
+    ValueError
+        If `at` has another shape or moves a parameter that is not trained.
 
     See Also
     --------
@@ -128,7 +146,9 @@ def check_gradient(estimator, X, y, sample_weight=None, *, at=None, h=STEPS):
 
 
 def _checked_steps(h):
-    h = check_array(np.atleast_1d(h), dtype=np.float64, ensure_2d=False, input_name="h")
+    with naming("h"):
+        h = np.atleast_1d(h)
+        h = check_array(h, dtype=np.float64, ensure_2d=False, input_name="h")
     if h.ndim != 1 or (h <= 0).any():
         raise ValueError(f"h must be one or several steps > 0, got {h}.")
     return h

@@ -139,6 +139,14 @@ def curvature(estimator, X, y, sample_weight=None, *, at=None, tol=1e-2):
     Curvature
         Its attributes are what the name says; printing it shows the most of them.
 
+    Raises
+    ------
+    NotFittedError
+        If `at` is None and the estimator is not fitted.
+    ValueError
+        If `at` has another shape or moves a parameter that is not trained, or if J or
+        a derivative of it overflows there.
+
     See Also
     --------
     check_gradient : Compares the gradient with differences of J.
@@ -150,6 +158,11 @@ def curvature(estimator, X, y, sample_weight=None, *, at=None, tol=1e-2):
     errors shrink by √β a step in the end. `Momentum` averages, m ← βm + (1−β)g with
     φ ← φ − αm, so that a = α(1−β). As 1−β = 4√(μL)/(√L + √μ)², its rate is α = 1/√(μL).
     Both numbers are for full batches.
+
+    Derivatives are those in the published φ, on the whole of the data. So
+    `gradient_norm` is that of ``history_`` only for full batches, and only where φ
+    itself is trained: a `GaborRegressor` with ``learning_rate="auto"`` trains on
+    standardised data, and ``history_`` has the norm in these units.
 
     References
     ----------

@@ -18,10 +18,15 @@ from ..estimators._training import DivergenceError
 from ..schedules import SCHEDULES
 from ..solvers import SOLVERS
 from ._parameters import as_it_sees, last_step, objective_of
+from ._plot._style import AXES, line_style
 
 # The default rates, as shares of the automatic one: five in each decade. Far above it,
 # as what is safe for a wave wherever it lies is little where few samples see it.
 SHARES = np.logspace(-3, 4, 36)
+
+# Losses above this many times that of the lowest rate leave the picture: next to one
+# that explodes, the valley would be flat.
+CEILING = 10.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,8 +56,12 @@ class LearningRateRange:
     losses: np.ndarray
     suggestion: float
 
+    @validate_params({"ax": AXES}, prefer_skip_nested_validation=True)
     def plot(self, ax=None):
         """Draw loss against rate, both on a log axis, with the suggestion marked.
+
+        Losses above ten times that of the lowest rate leave the picture. Where the loss
+        is zero at every rate, its axis is linear.
 
         Parameters
         ----------
@@ -70,18 +79,26 @@ class LearningRateRange:
         if ax is None:
             _, ax = plt.subplots(layout="constrained")
         is_finite = np.isfinite(self.losses)
-        ax.loglog(self.rates[is_finite], self.losses[is_finite], "o-", ms=4, color="C0")
+        look = line_style(0) | {"markersize": 4, "linewidth": 2}
+        ax.plot(self.rates[is_finite], self.losses[is_finite], **look)
+        ax.set_xscale("log")
+        if (self.losses[is_finite] > 0).any():
+            ax.set_yscale("log")
+        ceiling = CEILING * self.losses[0]
+        if 0 < ceiling < self.losses[is_finite].max():
+            ax.set_ylim(top=ceiling)
         if not is_finite.all():
             first = self.rates[~is_finite].min()
             last = min(self.rates[-1], 10 * first)
             ax.axvspan(first, last * 1.1, color="0.88", label="diverges")
+            ax.set_xlim(right=last * 1.1)
         ax.axvline(
             self.suggestion,
             color="black",
             linestyle="--",
             label=f"suggested: {self.suggestion:.2g}",
         )
-        ax.set(xlabel="learning rate", ylabel="loss after the test")
+        ax.set(xlabel=r"Learning rate $\alpha$", ylabel="Objective $J$ after the test")
         ax.legend()
         return ax
 

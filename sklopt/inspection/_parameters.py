@@ -3,6 +3,7 @@
 import numpy as np
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_array
+from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.validation import check_is_fitted
 
 from ..estimators._inputs import naming
@@ -27,7 +28,11 @@ def objective_of(estimator, X, y, sample_weight=None):
     owner = last_step(estimator)
     if not hasattr(owner, "_objective"):
         raise TypeError(f"{type(owner).__name__} is not an estimator of sklopt.")
-    return owner._objective(as_it_sees(estimator, X), y, sample_weight)
+    try:
+        return owner._objective(as_it_sees(estimator, X), y, sample_weight)
+    except InvalidParameterError as error:
+        # `validate_params` would put its function's name in place of the estimator's.
+        raise ValueError(str(error)) from error
 
 
 def parameters_at(estimator, objective, at=None):

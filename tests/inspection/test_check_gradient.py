@@ -56,6 +56,8 @@ def test_a_gradient():
     [
         ((math.sin, 1.0, 0), "'h' parameter of central_difference"),
         ((math.sin, 1.0, -1e-3), "'h' parameter of central_difference"),
+        ((np.sum, "one"), "'x' parameter of central_difference"),
+        ((np.sum, ["one"]), "x: could not convert string"),
         ((3.0, 1.0), "'function' parameter of central_difference"),
         ((np.sum, [1.0, np.nan]), "x contains NaN"),
         ((np.sum, [[1.0, 2.0]]), "x must be a number or of one dimension"),
@@ -163,7 +165,8 @@ def test_unfitted():
         ({"h": [1e-3, -1e-3]}, "h must be one or several steps > 0"),
         ({"h": [[1e-3]]}, "h must be one or several steps > 0"),
         ({"h": np.nan}, "h contains NaN"),
-        ({"h": []}, "0 sample(s)"),
+        ({"h": []}, "h: Found array with 0 sample(s)"),
+        ({"h": "small"}, "h: could not convert string"),
     ],
 )
 def test_bad_parameters(params, message):

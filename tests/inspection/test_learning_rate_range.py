@@ -180,8 +180,8 @@ def test_the_picture():
     assert dict(mpl.rcParams) == before
     assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
     assert (axes.get_xlabel(), axes.get_ylabel()) == (
-        "learning rate",
-        "loss after the test",
+        r"Learning rate $\alpha$",
+        "Objective $J$ after the test",
     )
     curve, suggestion = axes.lines
     np.testing.assert_array_equal(curve.get_xdata(), found.rates[:3])
@@ -203,6 +203,27 @@ def test_a_picture_on_given_axes():
     assert len(given.lines) == 2
     assert len(given.patches) == 0
     assert len(plt.get_fignums()) == 1
+
+
+def test_a_loss_that_explodes_leaves_the_picture():
+    found = gd_range([1e-4, 0.1, 2.0])
+    assert 100 * found.losses[0] < found.losses[2] < np.inf
+    top = gd_range([1e-4, 0.1]).plot().get_ylim()[1]
+    assert found.losses[0] < top < 10 * found.losses[0]
+    assert found.plot().get_ylim()[1] == 10 * found.losses[0]
+
+
+def test_a_picture_of_zeros():
+    X, y = make_problem()
+    axes = learning_rate_range(GradientRegressor(), X, 0 * y).plot()
+    axes.figure.canvas.draw()
+    assert (axes.get_xscale(), axes.get_yscale()) == ("log", "linear")
+
+
+def test_a_picture_on_a_whole_array_of_axes():
+    _, axes = plt.subplots(1, 2)
+    with pytest.raises(ValueError, match=r"'ax' parameter of LearningRateRange\.plot"):
+        gd_range([0.1]).plot(axes)
 
 
 def test_a_picture_without_matplotlib(monkeypatch):

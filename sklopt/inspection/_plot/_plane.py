@@ -1,9 +1,12 @@
 """A plane through the space of the parameters, and what it is called."""
 
+from collections.abc import Sized
 from typing import NamedTuple
 
 import numpy as np
+from sklearn.utils import check_array
 
+from ...estimators._inputs import naming
 from ._fitted import parameter_index, parameter_label
 
 
@@ -26,7 +29,8 @@ class Plane(NamedTuple):
 
 def plane_of_parameters(parameters, names, phi):
     """Two parameters vary, the others are held; a₁ and a₂ are their values."""
-    if isinstance(parameters, str) or len(parameters) != 2:
+    is_list = isinstance(parameters, Sized) and not isinstance(parameters, str)
+    if not is_list or len(parameters) != 2:
         raise ValueError(f"parameters must be two indices or names: {parameters!r}.")
     first, second = (parameter_index(parameter, names) for parameter in parameters)
     if first == second:
@@ -40,7 +44,10 @@ def plane_of_parameters(parameters, names, phi):
 
 def plane_of_directions(directions, phi):
     """Two directions from φ on."""
-    directions = np.asarray(directions, dtype=np.float64)
+    with naming("directions"):
+        directions = check_array(
+            directions, dtype=np.float64, ensure_2d=False, input_name="directions"
+        )
     if directions.shape != (2, len(phi)):
         raise ValueError(
             f"directions must have the shape {(2, len(phi))}, got {directions.shape}."
@@ -66,13 +73,25 @@ def chosen_plane(parameters, directions, names, paths, phi):
     """The plane that the arguments of a display ask for."""
     if directions is None:
         return plane_of_parameters(parameters, names, phi)
-    if isinstance(directions, str):
-        if directions != "paths":
-            raise ValueError(
-                f"directions must be 'paths' or two vectors, got {directions!r}."
-            )
+    if isinstance(directions, str):  # "paths", the only word there is
         return plane_of_paths(paths, phi)
     return plane_of_directions(directions, phi)
+
+
+def checked_limits(limits):
+    """((left, right), (low, high)) as an array, (2, 2); a refusal of anything else."""
+    try:
+        ends = np.array(limits, dtype=np.float64)
+    except (TypeError, ValueError):
+        ends = np.empty(0)
+    with np.errstate(over="ignore", invalid="ignore"):
+        extents = np.diff(ends) if ends.shape == (2, 2) else np.zeros(1)
+    if not ((extents > 0) & np.isfinite(extents)).all():
+        raise ValueError(
+            "limits must be a pair (low, high) of finite numbers for each axis, low "
+            f"below high, as in ((-1, 1), (0, 5)); got {limits!r}."
+        )
+    return ends
 
 
 def frame(points, margin=0.2):

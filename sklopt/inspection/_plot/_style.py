@@ -4,11 +4,26 @@ Colours are those of Okabe and Ito, which the colour-blind tell apart; dashes an
 markers tell the same lines apart in grey.
 """
 
+import numpy as np
 from sklearn.utils._optional_dependencies import check_matplotlib_support
+from sklearn.utils._param_validation import HasMethods, StrOptions
 
 _COLORS = ("#0072B2", "#D55E00", "#009E73", "#000000", "#CC79A7", "#E69F00", "#56B4E9")
-_DASHES = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (6, 1.5, 1, 1.5)), (0, (3, 1)))
+_DASHES = (
+    "-",
+    (0, (5, 1.5)),
+    (0, (1, 1)),
+    (0, (6, 1.5, 1, 1.5)),
+    (0, (5, 1, 1, 1, 1, 1)),
+    (0, (2, 1)),
+    (0, (1, 2)),
+)
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+
+# What `plot` accepts of what several displays have.
+AXES = [HasMethods("plot"), None]
+KEYWORDS = [dict, None]
+SCALE = [StrOptions({"linear", "log"})]
 
 
 def line_style(index):
@@ -45,24 +60,38 @@ def add_legend(display, handles, is_own, loc, **options):
         display.legend_.set_zorder(10)
 
 
+def styled(defaults, keywords):
+    """Keywords of a Line2D: those of the user, aliases too, go before the defaults."""
+    from matplotlib.cbook import normalize_kwargs
+    from matplotlib.lines import Line2D
+
+    return defaults | normalize_kwargs(keywords or {}, Line2D)
+
+
 def draw_lines(ax, curves, line_kw, **style):
     """A line for each array by name, a marker at its end; a list of Line2D."""
     lines = []
     for index, (name, curve) in enumerate(curves.items()):
         look = {**line_style(index), "markevery": [-1], "label": name}
-        lines += ax.plot(range(len(curve)), curve, **(look | style | (line_kw or {})))
+        lines += ax.plot(range(len(curve)), curve, **styled(look | style, line_kw))
+    for line in lines:
+        # Axes begin at the first epoch, 0, until someone gives them another scale.
+        line.sticky_edges.x.append(0)
     return lines
 
 
-def scale_axes(ax, xscale, yscale):
+def show_zero(ax):
+    """Let the y axis reach 0, unless someone gives it a logarithmic scale."""
+    ax.update_datalim([(0, 0)])
+    ax.autoscale_view()
+
+
+def scale_axes(ax, lines, xscale, yscale):
     """Linear or logarithmic axes; the first epoch is 0 and stays in the picture."""
-    for name, scale in {"xscale": xscale, "yscale": yscale}.items():
-        if scale not in ("linear", "log"):
-            raise ValueError(f"{name} must be 'linear' or 'log', got {scale!r}.")
     if xscale == "log":
         ax.set_xscale("symlog", linthresh=1)
         ax.xaxis.set_major_formatter("{x:g}")
-    ax.set_yscale(yscale)
+    if yscale == "linear" or any(np.any(line.get_ydata() > 0) for line in lines):
+        ax.set_yscale(yscale)
     ax.autoscale_view()  # margins are those of the new scales
-    ax.set_xlim(left=0)
     ax.grid(alpha=0.3)

@@ -1,12 +1,23 @@
 """The objective against the epoch."""
 
 import numpy as np
+from sklearn.utils._param_validation import validate_params
 
-from ._fitted import default_name, fitted, named
-from ._style import add_legend, draw_lines, open_axes, scale_axes
+from .._parameters import last_step
+from ._fitted import EstimatorCurvesMixin, fitted_attribute, named
+from ._style import (
+    AXES,
+    KEYWORDS,
+    SCALE,
+    add_legend,
+    draw_lines,
+    open_axes,
+    scale_axes,
+    show_zero,
+)
 
 
-class LossCurveDisplay:
+class LossCurveDisplay(EstimatorCurvesMixin):
     """Objective J against the epoch, of one or several estimators.
 
     Make one with `from_estimator` or `from_estimators`.
@@ -60,29 +71,6 @@ class LossCurveDisplay:
         self.learning_rates = learning_rates
 
     @classmethod
-    def from_estimator(cls, estimator, *, name=None, ax=None, **kwargs):
-        """Draw the loss curve of one fitted estimator.
-
-        Parameters
-        ----------
-        estimator : object
-            A fitted estimator with ``loss_curve_``, or a pipeline that ends in one.
-        name : str, default=None
-            Name of the curve; None takes that of the class.
-        ax : matplotlib Axes, default=None
-            Where to draw; None makes a figure.
-        **kwargs : dict
-            Passed to `plot`.
-
-        Returns
-        -------
-        LossCurveDisplay
-            The display, drawn.
-        """
-        estimators = {default_name(estimator, name): estimator}
-        return cls.from_estimators(estimators, ax=ax, **kwargs)
-
-    @classmethod
     def from_estimators(cls, estimators, *, ax=None, **kwargs):
         """Draw the loss curves of several fitted estimators.
 
@@ -100,10 +88,19 @@ class LossCurveDisplay:
         -------
         LossCurveDisplay
             The display, drawn.
+
+        Raises
+        ------
+        NotFittedError
+            If an estimator is not fitted.
+        TypeError
+            If `estimators` is not a dict, or is empty.
+        ValueError
+            If an estimator has no ``loss_curve_``.
         """
         curves = {"loss": {}, "validation": {}, "rate": {}}
         for name, estimator in named(estimators).items():
-            for kind, values in _curves(fitted(estimator)).items():
+            for kind, values in _curves(estimator).items():
                 curves[kind] |= _per_target(name, values)
         display = cls(
             loss_curves=curves["loss"],
@@ -112,6 +109,17 @@ class LossCurveDisplay:
         )
         return display.plot(ax=ax, **kwargs)
 
+    @validate_params(
+        {
+            "ax": AXES,
+            "xscale": SCALE,
+            "yscale": SCALE,
+            "show_validation": ["boolean"],
+            "show_learning_rate": ["boolean"],
+            "line_kw": KEYWORDS,
+        },
+        prefer_skip_nested_validation=True,
+    )
     def plot(
         self,
         ax=None,
@@ -129,9 +137,10 @@ class LossCurveDisplay:
         ax : matplotlib Axes, default=None
             Where to draw; None makes a figure.
         xscale : {"linear", "log"}, default="linear"
-            Scale of the epochs. ``"log"`` begins at epoch 1, with epoch 0 to its left.
+            Scale of the epochs. ``"log"`` begins at epoch 1, with epoch 0 to its left;
+            ``ax_.set_xscale("log")`` would leave epoch 0 out.
         yscale : {"linear", "log"}, default="log"
-            Scale of the objective.
+            Scale of the objective; linear where no value is positive.
         show_validation : bool, default=True
             Whether to draw the validation loss of those who have it.
         show_learning_rate : bool, default=False
@@ -152,7 +161,7 @@ class LossCurveDisplay:
             self._draw_validation()
         if show_learning_rate:
             self._draw_rates()
-        scale_axes(ax, xscale, yscale)
+        scale_axes(ax, self.lines_ + self.validation_lines_, xscale, yscale)
         ax.set(xlabel="Epoch $t$", ylabel=r"Objective $J$")
         handles = self.lines_ + self.validation_lines_
         add_legend(self, handles, is_own, "right upper", handlelength=3.5)
@@ -161,8 +170,7 @@ class LossCurveDisplay:
     def _draw_validation(self):
         """The colours of the training curves, thin and with hollow markers."""
         curves = self.validation_loss_curves or {}
-        for line in self.lines_:
-            name = line.get_label()
+        for name, line in zip(self.loss_curves, self.lines_, strict=True):
             if name in curves:
                 self.validation_lines_ += self.ax_.plot(
                     curves[name],
@@ -183,25 +191,24 @@ class LossCurveDisplay:
         self.ax_.set_zorder(self.rate_ax_.get_zorder() + 1)
         self.ax_.patch.set_visible(False)
         rates = self.learning_rates or {}
-        for line in self.lines_:
-            if line.get_label() in rates:
+        for name, line in zip(self.loss_curves, self.lines_, strict=True):
+            if name in rates:
                 self.rate_lines_ += self.rate_ax_.plot(
-                    rates[line.get_label()],
+                    rates[name],
                     color=line.get_color(),
                     linestyle=line.get_linestyle(),
                     drawstyle="steps-post",
                     linewidth=1.2,
                     alpha=0.5,
-                    label=line.get_label(),
+                    label=name,
                 )
-        self.rate_ax_.set_ylim(bottom=0)
+        show_zero(self.rate_ax_)
 
 
 def _curves(estimator):
     """What a fitted estimator has of loss, validation loss and rate, (E,) or (E, T)."""
-    if getattr(estimator, "loss_curve_", None) is None:
-        raise ValueError(f"{type(estimator).__name__} has no loss_curve_.")
-    curves = {"loss": np.asarray(estimator.loss_curve_)}
+    curves = {"loss": np.asarray(fitted_attribute(estimator, "loss_curve_"))}
+    estimator = last_step(estimator)
     if getattr(estimator, "validation_loss_curve_", None) is not None:
         curves["validation"] = np.asarray(estimator.validation_loss_curve_)
     if hasattr(estimator, "history_"):

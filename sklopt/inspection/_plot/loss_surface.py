@@ -1,26 +1,25 @@
 """The objective over two parameters, and the ways that trainings took on it."""
 
+from numbers import Integral
+
 import numpy as np
+from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
 from .._parameters import fitted_parameters
-from ._fitted import default_name, named, objective, parameter_names, stored_path
-from ._plane import chosen_plane, frame
-from ._style import add_legend, line_style, open_axes
+from ._critical_points import by_kind, draw_critical_points
+from ._fitted import axis_names, by_name, fitted_objective, named, stored_path
+from ._levels import levels_of, numerals
+from ._plane import checked_limits, chosen_plane, frame
+from ._style import AXES, KEYWORDS, add_legend, line_style, open_axes, styled
 
 # From valley to height: light, so that paths stand out where they end.
 SURFACE_COLORS = ("#fffef8", "#e3e9ea", "#b9c8d0", "#8aa2b2", "#5f7d94")
-
-# The lowest level above the lowest point, as a share of the whole height ("log").
-LOWEST_SHARE = 1e-3
 
 # Paths of at most this many points have a dot at each.
 MOST_DOTS = 60
 
 # Levels with a number beside the scale of J, at most.
 MOST_TICKS = 8
-
-_KIND_MARKERS = {"minimum": "v", "maximum": "^", "saddle point": "X"}
-_OTHER_KIND = "d"
 
 
 class LossSurfaceDisplay:
@@ -132,10 +131,16 @@ class LossSurfaceDisplay:
         LossSurfaceDisplay
             The display, drawn.
         """
-        estimators = {default_name(estimator, name): estimator}
-        return cls.from_estimators(estimators, X, y, ax=ax, **kwargs)
+        return cls.from_estimators(by_name(estimator, name), X, y, ax=ax, **kwargs)
 
     @classmethod
+    @validate_params(
+        {
+            "directions": [StrOptions({"paths"}), "array-like", None],
+            "grid_resolution": [Interval(Integral, 2, None, closed="left")],
+        },
+        prefer_skip_nested_validation=False,  # `plot` checks what it is passed
+    )
     def from_estimators(
         cls,
         estimators,
@@ -177,7 +182,7 @@ class LossSurfaceDisplay:
         limits : tuple of two (low, high), default=None
             What the axes show; None is all of the paths and critical points.
         grid_resolution : int, default=150
-            Points of the grid along each axis.
+            Points of the grid along each axis, >= 2.
         critical_points : dict of str to array-like of shape (n_points, P), or list of \
                 Curvature, default=None
             Points φ to mark, by their kind: ``"minimum"``, ``"maximum"``,
@@ -192,21 +197,33 @@ class LossSurfaceDisplay:
         -------
         LossSurfaceDisplay
             The display, drawn.
+
+        Raises
+        ------
+        NotFittedError
+            If an estimator is not fitted.
+        TypeError
+            If `estimators` is not a dict or is empty, or has one that is not of sklopt.
+        ValueError
+            If an estimator has no ``path_``, several targets, or another objective; or
+            if J is nowhere finite within the limits.
         """
         estimators = named(estimators)
-        paths = {name: stored_path(model) for name, model in estimators.items()}
         first = next(iter(estimators.values()))
         J = _shared_objective(estimators, X, y, sample_weight)
-        names, phi = parameter_names(first, J), fitted_parameters(first, J)
+        paths = {name: stored_path(model) for name, model in estimators.items()}
+        names, phi = axis_names(first, J), fitted_parameters(first, J)
         every_path = list(paths.values())
         plane = chosen_plane(parameters, directions, names, every_path, phi)
         paths = {name: plane.coordinates(path) for name, path in paths.items()}
         marked = {
             kind: plane.coordinates(points)
-            for kind, points in _by_kind(critical_points).items()
+            for kind, points in by_kind(critical_points, len(phi)).items()
         }
         if limits is None:
             limits = frame(np.concatenate([*paths.values(), *marked.values()]))
+        else:
+            limits = checked_limits(limits)
         grid = np.meshgrid(*(np.linspace(*ends, grid_resolution) for ends in limits))
         with np.errstate(over="ignore"):
             values = J.value(plane.points(*grid).reshape(-1, J.n_params))
@@ -221,6 +238,18 @@ class LossSurfaceDisplay:
         )
         return display.plot(ax=ax, **kwargs)
 
+    @validate_params(
+        {
+            "ax": AXES,
+            "spacing": [StrOptions({"log", "quantile", "linear"})],
+            "n_levels": [Interval(Integral, 2, None, closed="left")],
+            "colorbar": ["boolean"],
+            "legend": ["boolean"],
+            "surface_kw": KEYWORDS,
+            "line_kw": KEYWORDS,
+        },
+        prefer_skip_nested_validation=True,
+    )
     def plot(
         self,
         ax=None,
@@ -243,7 +272,7 @@ class LossSurfaceDisplay:
             point, so that valleys show; so that equal areas lie between them, which
             shows hills and valleys alike; or in equal steps.
         n_levels : int, default=18
-            Number of bands.
+            Number of bands, >= 2.
         colorbar : bool, default=True
             Whether to draw the scale of J.
         legend : bool, default=True
@@ -259,9 +288,11 @@ class LossSurfaceDisplay:
             The display itself.
         """
         is_own = open_axes(self, ax, (7.0, 5.4))
-        self._draw_surface(_levels(self.values, spacing, n_levels), surface_kw or {})
-        self._draw_paths(line_kw or {})
-        self._draw_critical_points()
+        self._draw_surface(levels_of(self.values, spacing, n_levels), surface_kw or {})
+        self._draw_paths(line_kw)
+        self.critical_points_ = draw_critical_points(
+            self.ax_, self.critical_points or {}
+        )
         self.ax_.set_xlim(self.xx0.min(), self.xx0.max())
         self.ax_.set_ylim(self.xx1.min(), self.xx1.max())
         self.ax_.set(xlabel=self.xlabel, ylabel=self.ylabel)
@@ -278,8 +309,10 @@ class LossSurfaceDisplay:
 
         colormap = LinearSegmentedColormap.from_list("surface", SURFACE_COLORS)
         fill = {"levels": levels, "cmap": colormap, "zorder": 0} | surface_kw
+        if "colors" in fill:
+            del fill["cmap"]
         # Bands of equal steps in colour, whatever their steps in J.
-        if "norm" not in fill and np.ndim(fill["levels"]):
+        elif "norm" not in fill and np.ndim(fill["levels"]):
             fill["norm"] = BoundaryNorm(fill["levels"], 256)
         values = np.ma.masked_invalid(self.values)
         ax = self.ax_
@@ -295,7 +328,7 @@ class LossSurfaceDisplay:
             look["markersize"] = 3.5 if len(path) <= MOST_DOTS else 0
             # A white band below keeps lines apart from contours and from each other.
             self.ax_.plot(*path.T, color="white", linewidth=3.6, zorder=1.9)
-            (line,) = self.ax_.plot(*path.T, **(look | line_kw))
+            (line,) = self.ax_.plot(*path.T, **styled(look, line_kw))
             ring = {"marker": "o", "markersize": 9, "linestyle": "", "zorder": 3}
             color = line.get_color()
             hollow = {"markerfacecolor": "white", "markeredgecolor": color}
@@ -306,27 +339,11 @@ class LossSurfaceDisplay:
             )
             self.ends_ += self.ax_.plot(*path[-1], **(ring | full))
 
-    def _draw_critical_points(self):
-        look = {
-            "linestyle": "",
-            "markersize": 10,
-            "markerfacecolor": "#F0E442",
-            "markeredgecolor": "black",
-            "zorder": 5,
-        }
-        self.critical_points_ = []
-        for kind, points in (self.critical_points or {}).items():
-            marker = _KIND_MARKERS.get(kind, _OTHER_KIND)
-            points = np.reshape(points, (-1, 2)).T
-            self.critical_points_ += self.ax_.plot(
-                *points, marker=marker, label=kind, **look
-            )
-
     def _colorbar(self):
         levels = self.surface_.levels
         ticks = levels[:: -(-len(levels) // MOST_TICKS)]
         bar = self.figure_.colorbar(self.surface_, ax=self.ax_, label="Objective $J$")
-        bar.set_ticks(ticks, labels=_numerals(ticks))
+        bar.set_ticks(ticks, labels=numerals(ticks))
         bar.ax.minorticks_off()
         return bar
 
@@ -345,20 +362,10 @@ class LossSurfaceDisplay:
         return self.lines_ + ends + self.critical_points_
 
 
-def _by_kind(critical_points):
-    """Points φ by their kind, (n_points, P)."""
-    if hasattr(critical_points, "items"):
-        return dict(critical_points)
-    points = {}
-    for point in critical_points or ():
-        points.setdefault(point.kind, []).append(point.at)
-    return points
-
-
 def _shared_objective(estimators, X, y, sample_weight):
     """The objective of all estimators, which must be one."""
     (first, J), *others = (
-        (name, objective(model, X, y, sample_weight))
+        (name, fitted_objective(model, X, y, sample_weight))
         for name, model in estimators.items()
     )
     for name, other in others:
@@ -368,35 +375,3 @@ def _shared_objective(estimators, X, y, sample_weight):
                 "surface: give them the same features, penalty and model."
             )
     return J
-
-
-def _levels(values, spacing, n_levels):
-    """Increasing levels of J from the lowest to the highest value of the grid."""
-    finite = values[np.isfinite(values)]
-    if not finite.size:
-        raise ValueError("The objective is nowhere finite within the limits.")
-    low, high = finite.min(), finite.max()
-    shares = np.linspace(0, 1, n_levels + 1)
-    if spacing == "quantile":
-        levels = np.quantile(finite, shares)
-    elif spacing == "log":
-        heights = np.append(0, np.geomspace(LOWEST_SHARE, 1, n_levels))
-        levels = low + (high - low) * heights
-    elif spacing == "linear":
-        levels = low + (high - low) * shares
-    else:
-        raise ValueError(
-            f"spacing must be 'log', 'quantile' or 'linear', got {spacing!r}."
-        )
-    levels = np.unique(levels)
-    # A flat surface is one band.
-    return levels if len(levels) > 1 else low + np.array([-0.5, 0.5])
-
-
-def _numerals(ticks):
-    """The ticks in three digits, or in as many as tell them apart."""
-    for digits in range(3, 17):
-        labels = [f"{tick:.{digits}g}" for tick in ticks]
-        if len(set(labels)) == len(ticks):
-            break
-    return labels

@@ -1,10 +1,15 @@
 """The model at several epochs, over its data."""
 
-import numpy as np
+from numbers import Integral
 
+import numpy as np
+from sklearn.utils import check_array
+from sklearn.utils._param_validation import Interval, validate_params
+
+from ...estimators._inputs import naming
 from .._parameters import as_it_sees
-from ._fitted import fitted, objective, stored_path
-from ._style import add_legend, open_axes
+from ._fitted import fitted, fitted_objective, stored_path
+from ._style import AXES, KEYWORDS, add_legend, open_axes, styled
 
 # Epochs that are drawn unless others are asked for.
 N_EPOCHS = 6
@@ -69,6 +74,13 @@ class ModelPathDisplay:
         self.ylabel = ylabel
 
     @classmethod
+    @validate_params(
+        {
+            "epochs": ["array-like", None],
+            "grid_resolution": [Interval(Integral, 2, None, closed="left")],
+        },
+        prefer_skip_nested_validation=False,  # `plot` checks what it is passed
+    )
     def from_estimator(
         cls, estimator, X, y, *, epochs=None, grid_resolution=300, ax=None, **kwargs
     ):
@@ -84,10 +96,11 @@ class ModelPathDisplay:
         y : array-like of shape (n_samples,)
             One target.
         epochs : sequence of int, default=None
-            Epochs trained until each curve; 0 is the start. None takes the start, the
-            end and a few in between, more of them early.
+            Epochs trained until each curve; 0 is the start. They are drawn in their
+            order in time, each once. None takes the start, the end and a few in
+            between, more of them early.
         grid_resolution : int, default=300
-            Points of each curve.
+            Points of each curve, >= 2.
         ax : matplotlib Axes, default=None
             Where to draw; None makes a figure.
         **kwargs : dict
@@ -97,14 +110,27 @@ class ModelPathDisplay:
         -------
         ModelPathDisplay
             The display, drawn.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        TypeError
+            If it is not of sklopt.
+        ValueError
+            If X has several features or y several targets, or if the estimator has no
+            ``path_`` or an epoch was not trained.
         """
+        J = fitted_objective(estimator, X, y)
         by_epoch = _path_by_epoch(estimator)
         epochs = _checked_epochs(epochs, len(by_epoch) - 1)
-        x = np.asarray(X, dtype=np.float64)
-        if x.ndim != 2 or x.shape[1] != 1:
-            raise ValueError(f"X must have one feature to be drawn, got {x.shape}.")
+        with naming("X"):
+            x = check_array(X, dtype=np.float64, input_name="X")
+        if x.shape[1] != 1:
+            raise ValueError(
+                f"X must have one feature to be drawn, got {x.shape[1]} of them."
+            )
         grid = np.linspace(x.min(), x.max(), grid_resolution)
-        J = objective(estimator, X, y)
         seen = as_it_sees(estimator, _like(X, grid[:, np.newaxis]))
         J = J._replace(X=np.asarray(seen, dtype=np.float64))
         display = cls(
@@ -118,6 +144,10 @@ class ModelPathDisplay:
         )
         return display.plot(ax=ax, **kwargs)
 
+    @validate_params(
+        {"ax": AXES, "line_kw": KEYWORDS, "point_kw": KEYWORDS},
+        prefer_skip_nested_validation=True,
+    )
     def plot(self, ax=None, *, cmap="Blues", line_kw=None, point_kw=None):
         """Draw the data, and the model over it.
 
@@ -149,7 +179,7 @@ class ModelPathDisplay:
             "zorder": 3,
             "label": "data",
         }
-        (self.points_,) = ax.plot(self.x, self.y, **(data_look | (point_kw or {})))
+        (self.points_,) = ax.plot(self.x, self.y, **styled(data_look, point_kw))
         colors = mpl.colormaps.get_cmap(cmap)(_shades(n_curves))
         widths = np.linspace(1.2, 2.6, n_curves)
         self.lines_ = []
@@ -157,7 +187,7 @@ class ModelPathDisplay:
             look = {"color": colors[k], "linewidth": widths[k], "zorder": 1.5 + k / 99}
             look["label"] = f"epoch {epoch}"
             curve = self.predictions[k]
-            self.lines_ += ax.plot(self.grid, curve, **(look | (line_kw or {})))
+            self.lines_ += ax.plot(self.grid, curve, **styled(look, line_kw))
         ax.set(xlabel=self.xlabel, ylabel=self.ylabel)
         add_legend(self, [self.points_, *self.lines_], is_own, "right upper")
         return self
@@ -186,10 +216,18 @@ def _checked_epochs(epochs, last):
     if epochs is None:
         between = np.geomspace(1, last, N_EPOCHS - 1).round().astype(int)
         return [0, *np.unique(between).tolist()]
-    epochs = [int(epoch) for epoch in epochs]
-    if not epochs or min(epochs) < 0 or max(epochs) > last:
-        raise ValueError(f"epochs must lie between 0 and {last}, got {epochs}.")
-    return epochs
+    with naming("epochs"):
+        asked = np.asarray(epochs)
+    if asked.ndim != 1 or not np.issubdtype(asked.dtype, np.integer):
+        raise ValueError(
+            f"epochs must be a list of at least one whole number, got {epochs!r}."
+        )
+    if asked.min() < 0 or asked.max() > last:
+        raise ValueError(
+            f"epochs must lie between 0 and {last}, the last of this training; got "
+            f"{epochs!r}."
+        )
+    return np.unique(asked).tolist()
 
 
 def _like(X, values):

@@ -1,14 +1,33 @@
 """The learning rate against the epoch."""
 
+from collections.abc import Iterable, Mapping
+from numbers import Integral, Real
+
 import numpy as np
+from sklearn.utils._param_validation import (
+    Interval,
+    InvalidParameterError,
+    validate_params,
+)
 
 from ...estimators import GradientRegressor
 from ...schedules import LineSearch
-from ._fitted import default_name, fitted, named
-from ._style import add_legend, draw_lines, open_axes, scale_axes
+from ._fitted import EstimatorCurvesMixin, fitted_attribute, named
+from ._style import (
+    AXES,
+    KEYWORDS,
+    SCALE,
+    add_legend,
+    draw_lines,
+    open_axes,
+    scale_axes,
+    show_zero,
+)
+
+_COUNT = [Interval(Integral, 1, None, closed="left")]
 
 
-class ScheduleDisplay:
+class ScheduleDisplay(EstimatorCurvesMixin):
     """Learning rate α against the epoch, of one or several schedules.
 
     Make one with `from_schedules`, for what a schedule does by itself, or with
@@ -45,6 +64,14 @@ class ScheduleDisplay:
         self.learning_rates = learning_rates
 
     @classmethod
+    @validate_params(
+        {
+            "learning_rate": [Interval(Real, 0, None, closed="neither")],
+            "n_epochs": _COUNT,
+            "updates_per_epoch": _COUNT,
+        },
+        prefer_skip_nested_validation=False,  # estimators check the schedules
+    )
     def from_schedules(
         cls,
         schedules,
@@ -81,37 +108,21 @@ class ScheduleDisplay:
         -------
         ScheduleDisplay
             The display, drawn.
+
+        Raises
+        ------
+        TypeError
+            If `schedules` is neither a list nor a dict, or is empty.
+        ValueError
+            If one of them is no schedule, or a line search.
         """
-        if not hasattr(schedules, "items"):
-            schedules = {str(schedule): schedule for schedule in schedules}
         rates = {
-            name: _rates_at_rest(schedule, learning_rate, n_epochs, updates_per_epoch)
-            for name, schedule in schedules.items()
+            name: _rates_at_rest(
+                name, schedule, learning_rate, n_epochs, updates_per_epoch
+            )
+            for name, schedule in _named_schedules(schedules).items()
         }
         return cls(learning_rates=rates).plot(ax=ax, **kwargs)
-
-    @classmethod
-    def from_estimator(cls, estimator, *, name=None, ax=None, **kwargs):
-        """Draw the learning rates of a training.
-
-        Parameters
-        ----------
-        estimator : object
-            A fitted estimator with ``history_``, or a pipeline that ends in one.
-        name : str, default=None
-            Name of the line; None takes that of the class.
-        ax : matplotlib Axes, default=None
-            Where to draw; None makes a figure.
-        **kwargs : dict
-            Passed to `plot`.
-
-        Returns
-        -------
-        ScheduleDisplay
-            The display, drawn.
-        """
-        estimators = {default_name(estimator, name): estimator}
-        return cls.from_estimators(estimators, ax=ax, **kwargs)
 
     @classmethod
     def from_estimators(cls, estimators, *, ax=None, **kwargs):
@@ -131,13 +142,26 @@ class ScheduleDisplay:
         -------
         ScheduleDisplay
             The display, drawn.
+
+        Raises
+        ------
+        NotFittedError
+            If an estimator is not fitted.
+        TypeError
+            If `estimators` is not a dict, or is empty.
+        ValueError
+            If an estimator has no ``history_``.
         """
         rates = {
-            name: _rates_of_training(fitted(estimator).history_)
+            name: _rates_of_training(fitted_attribute(estimator, "history_"))
             for name, estimator in named(estimators).items()
         }
         return cls(learning_rates=rates).plot(ax=ax, **kwargs)
 
+    @validate_params(
+        {"ax": AXES, "xscale": SCALE, "yscale": SCALE, "line_kw": KEYWORDS},
+        prefer_skip_nested_validation=True,
+    )
     def plot(self, ax=None, *, xscale="linear", yscale="linear", line_kw=None):
         """Draw the rates.
 
@@ -146,9 +170,10 @@ class ScheduleDisplay:
         ax : matplotlib Axes, default=None
             Where to draw; None makes a figure.
         xscale : {"linear", "log"}, default="linear"
-            Scale of the epochs. ``"log"`` begins at epoch 1, with epoch 0 to its left.
+            Scale of the epochs. ``"log"`` begins at epoch 1, with epoch 0 to its left;
+            ``ax_.set_xscale("log")`` would leave epoch 0 out.
         yscale : {"linear", "log"}, default="linear"
-            Scale of the rate.
+            Scale of the rate; linear where no rate is positive.
         line_kw : dict, default=None
             Keywords for ``Axes.plot``.
 
@@ -165,15 +190,29 @@ class ScheduleDisplay:
             linewidth=2,
             drawstyle="steps-post",
         )
-        scale_axes(self.ax_, xscale, yscale)
+        scale_axes(self.ax_, self.lines_, xscale, yscale)
         if yscale == "linear":
-            self.ax_.set_ylim(bottom=0)
+            show_zero(self.ax_)
         self.ax_.set(xlabel="Epoch $t$", ylabel=r"Learning rate $\alpha_t$")
         add_legend(self, self.lines_, is_own, "right upper", handlelength=3.5)
         return self
 
 
-def _rates_at_rest(schedule, learning_rate, n_epochs, updates_per_epoch):
+def _named_schedules(schedules):
+    """The schedules by name; those of a list are named as they print."""
+    if isinstance(schedules, Mapping) and schedules:
+        return dict(schedules)
+    is_list = isinstance(schedules, Iterable) and not isinstance(schedules, str)
+    by_name = {str(s): s for s in schedules} if is_list else {}
+    if not by_name:
+        raise TypeError(
+            "schedules must be a list or a dict of at least one schedule, got "
+            f"{schedules!r}: one alone is a list too, as in ['cosine']."
+        )
+    return by_name
+
+
+def _rates_at_rest(name, schedule, learning_rate, n_epochs, updates_per_epoch):
     """The rates that an estimator takes where all gradients are zero.
 
     So the formulas stay where they are, and no rate is too high.
@@ -192,7 +231,11 @@ def _rates_at_rest(schedule, learning_rate, n_epochs, updates_per_epoch):
         tol=None,
     )
     zeros = np.zeros(updates_per_epoch)
-    return _rates_of_training(model.fit(zeros[:, np.newaxis], zeros).history_)
+    try:
+        model.fit(zeros[:, np.newaxis], zeros)
+    except InvalidParameterError as error:
+        raise ValueError(f"schedules[{name!r}] is no schedule: {error}") from error
+    return _rates_of_training(model.history_)
 
 
 def _rates_of_training(history):
