@@ -11,10 +11,11 @@ from scipy.linalg import eigh
 from scipy.sparse.linalg import LinearOperator, eigsh
 from sklearn.utils.parallel import _threadpool_controller_decorator
 
+from ._rows import NUMBERS_AT_ONCE, row_blocks
+
 # Up to this size a matrix of products is small change, and its eigenvalues exact.
 LARGEST_DENSE = 500
 LANCZOS_TOLERANCE = 1e-3
-NUMBERS_AT_ONCE = 2**18
 
 
 class Curvature(NamedTuple):
@@ -73,14 +74,16 @@ def steepness(data):
 
 
 def _inverse_rms(values, weight):
-    values = values.astype(np.float64)
-    if weight.size:
-        values, weight = values[weight > 0], weight[weight > 0]
-    largest = np.abs(values).max()
+    def blocks():
+        for rows in row_blocks(values, 1):
+            share = weight[rows].astype(np.float64) if weight.size else 1.0
+            yield values[rows].astype(np.float64) * (share > 0), share
+
+    largest = max(np.abs(block).max() for block, _ in blocks())
     if largest == 0:
         return 0.0
-    weights = weight if weight.size else None
-    return 1 / (largest * np.sqrt(np.average((values / largest) ** 2, weights=weights)))
+    total = sum((share * (block / largest) ** 2).sum() for block, share in blocks())
+    return 1 / (largest * np.sqrt(total / len(values)))
 
 
 def untapped_gain(data, phi, fit_intercept, alpha):
@@ -95,9 +98,7 @@ def untapped_gain(data, phi, fit_intercept, alpha):
     pull = np.zeros(len(phi))
     some_row = data.weight.argmax() if data.weight.size else 0
     origin = data.X[some_row].astype(np.float64) * fit_intercept
-    n_rows = max(1, NUMBERS_AT_ONCE // (n_features + 1))
-    for first in range(0, n_samples, n_rows):
-        rows = slice(first, first + n_rows)
+    for rows in row_blocks(data.X, n_features + 1):
         X, y = data.X[rows].astype(np.float64), data.y[rows]
         residual = y - (X @ phi[:, 1:].T + phi[:, 0])
         weight = data.weight[rows] if data.weight.size else np.ones(len(X))
@@ -121,10 +122,8 @@ def untapped_gain(data, phi, fit_intercept, alpha):
 
 def _blocks(data, fit_intercept):
     """The z of a few rows at a time; 0 for 1 where there is no intercept."""
-    n_samples, n_features = data.X.shape
-    n_rows = max(1, NUMBERS_AT_ONCE // (n_features + 1))
-    for first in range(0, n_samples, n_rows):
-        rows = slice(first, first + n_rows)
+    n_features = data.X.shape[1]
+    for rows in row_blocks(data.X, n_features + 1):
         X = data.X[rows]
         Z = np.empty((len(X), n_features + 1))
         Z[:, 0] = fit_intercept * (data.bias[rows] if data.bias.size else 1.0)

@@ -18,6 +18,7 @@ from scipy.linalg import eigh
 from sklearn.utils.parallel import _threadpool_controller_decorator
 
 from ._curvature import LARGEST_DENSE, refuse_overflow
+from ._rows import let_go, row_blocks
 from ._train import TOO_LARGE
 from ._types import Data, read_only
 
@@ -27,8 +28,6 @@ SMALLEST_GAIN = 4
 
 # What a multiply-add of the products costs, in those of the loop.
 COST_OF_PRODUCT = 1 / 8
-
-NUMBERS_AT_ONCE = 2**18
 
 # Singular values below this share of the largest count as none in the rough fit.
 ROUGH = 1e-4
@@ -98,12 +97,10 @@ def _rough_fit(data):
 
 def _products_by_block(data, rough, centre):
     """[1, X − c, y − rough fit]ᵀ S […] of every block of rows, in order."""
-    n_samples, n_features = data.X.shape
+    n_features = data.X.shape[1]
     n_columns = n_features + 1 + data.y.shape[1]
-    n_rows = max(1, NUMBERS_AT_ONCE // n_columns)
 
-    def products(first):
-        rows = slice(first, first + n_rows)
+    def products(rows):
         X = data.X[rows]
         B = np.empty((len(X), n_columns))
         B[:, 0] = 1.0
@@ -116,13 +113,15 @@ def _products_by_block(data, rough, centre):
             B[data.weight[rows] == 0] = 0.0  # 0 times what overflows
         return B.T @ B
 
-    def quiet(first):
+    def quiet(rows):
         with np.errstate(over="ignore", invalid="ignore"):  # each thread has its own
-            return products(first)
+            return products(rows)
 
     pool = ThreadPoolExecutor(os.cpu_count())
     try:
-        yield from pool.map(quiet, range(0, n_samples, n_rows))
+        for block in pool.map(quiet, row_blocks(data.X, n_columns)):
+            yield block
+            let_go(data.X)
     finally:
         pool.shutdown(cancel_futures=True)  # or Ctrl-C would wait for all of them
 

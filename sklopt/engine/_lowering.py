@@ -15,6 +15,7 @@ from ..schedules import (
     StepDecay,
 )
 from ..solvers import GD, SGD, Adam, Momentum, Nesterov
+from ._rows import mapped_file
 from ._types import CANDIDATE, Plan
 
 # A patience that no training outlasts: stopping switched off.
@@ -22,9 +23,11 @@ NEVER = np.iinfo(np.int64).max
 
 AUTO_BATCH_SIZE = 256
 
-# Rows that shuffle="blocks" reads one after the other, and blocks that it mixes.
+# Rows that shuffle="blocks" reads one after the other, more of them in a file, where
+# every place costs a read of some bytes; and blocks that it mixes.
 BLOCK_SIZE = 64
-POOL_BLOCKS = 32
+BYTES_OF_A_READ = 2**19
+POOL_BLOCKS = 16
 
 # Time constants of a running average after which an overshoot is forgotten.
 MEMORIES = 5
@@ -147,6 +150,15 @@ def lower_schedule(schedule, max_iter):
     raise TypeError(f"{schedule!r} has no place in the engine")
 
 
+def lower_block_size(shuffle, X):
+    """Rows that are read one after the other; 0 where each is drawn alone."""
+    if shuffle != "blocks":
+        return 0
+    if mapped_file(X) is None:
+        return BLOCK_SIZE
+    return max(BLOCK_SIZE, BYTES_OF_A_READ // max(1, X.shape[1] * X.itemsize))
+
+
 def lower_penalty(penalty, alpha):
     """Fields of a candidate that a penalty's name, or None, sets."""
     code = {None: Penalty.NONE, "l2": Penalty.L2}[penalty]
@@ -174,6 +186,7 @@ def lower_plan(
     loss,
     batch_size,
     shuffle,
+    block_size,
     seed,
     tol,
     store,
@@ -181,7 +194,6 @@ def lower_plan(
     """What the candidates share. One type a field, or the loop is compiled again."""
     is_descent = (candidates["rule"] == Rule.DESCENT).all()
     is_shuffled = bool(shuffle and batch_size < n_samples)
-    block_size = BLOCK_SIZE if is_shuffled and shuffle == "blocks" else 0
     return Plan(
         model=int(model),
         input_scale=float(input_scale),

@@ -6,6 +6,7 @@ from ..kernels._codes import Bracket, Clock, Filled, Model, Phase, Ray, Status, 
 from ..kernels._epoch import add_objective, advance
 from ..kernels._line_search import search_line
 from ..kernels._models import GROUP_SIZE
+from ._rows import let_go, row_blocks
 from ._types import TALLY, Data, History, Record, Scratch, empty_entries
 
 TOO_LARGE = (
@@ -37,6 +38,7 @@ def objective(data, plan, candidates, phi):
         for first in range(0, n_samples, step):
             stop = min(first + step, n_samples)
             add_objective(data, plan, candidates, phi, first, stop, total)
+            let_go(data.X, data.y)
     return total
 
 
@@ -68,9 +70,13 @@ def _best_constant(data):
     """φ₀ of the lowest squared error without features, for each target."""
     if data.bias.size:
         return data.bias @ data.y / (data.bias @ data.bias)
-    weights = data.weight if data.weight.size else None
-    columns = (y.astype(np.float64, copy=False) for y in data.y.T)
-    return np.array([np.average(y, weights=weights) for y in columns])
+    if not data.weight.size:
+        return data.y.mean(axis=0, dtype=np.float64)
+    total = sum(
+        data.weight[rows].astype(np.float64) @ data.y[rows]
+        for rows in row_blocks(data.y, 1)
+    )
+    return total / data.weight.sum(dtype=np.float64)
 
 
 def _jump(data, plan, candidates, state):
@@ -140,6 +146,7 @@ def train(
                 advance(data, plan, candidates, state, scratch, record, CALL_BUDGET)
                 if plan.searches_line:
                     search_line(data, plan, candidates, state, scratch, CALL_BUDGET)
+                let_go(data.X, data.y)
             records.append(record)
             if is_cancelled():
                 break

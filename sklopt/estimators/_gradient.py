@@ -64,9 +64,11 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
         overshoot and come back; they are given about 5/(1−β) updates.
     shuffle : bool or "blocks", default=True
         Whether every epoch draws a new order of the rows. "blocks" reads blocks of 64
-        neighbouring rows in random order and shuffles the rows of 32 blocks at a time,
+        neighbouring rows in random order and shuffles the rows of 16 blocks at a time,
         which takes half as long for data larger than the processor's cache, and mixes
-        sorted data nearly as well. The blocks begin elsewhere in every epoch.
+        sorted data nearly as well. The blocks begin elsewhere in every epoch. Those of
+        a file (`numpy.memmap`) have half a megabyte; such an X may be larger than
+        memory, as no more of it than some megabytes is held at a time.
     random_state : int, RandomState instance or None, default=None
         Where the order of the rows comes from.
     warm_start : bool, default=False

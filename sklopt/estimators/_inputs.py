@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.utils import assert_all_finite, check_array, check_consistent_length
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
+from ..engine._rows import mapped_file, row_blocks
 from ..engine._types import Data, read_only
 
 FLOATS = [np.float64, np.float32]
@@ -25,7 +26,7 @@ def validated_data(estimator, X, y, sample_weight, is_first):
     if y is None:
         validate_data(estimator, X, y)  # scikit-learn's words for it
     with naming("X"):
-        X = validate_data(estimator, X, reset=is_first, dtype=FLOATS, order="C")
+        X = _validated_matrix(estimator, X, is_first)
     with naming("y"):
         y = check_array(y, dtype=FLOATS, order="C", ensure_2d=False, input_name="y")
         check_consistent_length(X, y)
@@ -38,6 +39,24 @@ def validated_data(estimator, X, y, sample_weight, is_first):
         weight = _mean_one(weight).astype(X.dtype, copy=False)
     data = Data(*map(read_only, (X, y.reshape(len(y), -1), weight)))
     return data, y.ndim == 1
+
+
+def _validated_matrix(estimator, X, is_first):
+    """X as scikit-learn has it checked; a mapped file a block of rows at a time."""
+    is_mapped = mapped_file(X) is not None
+    X = validate_data(
+        estimator,
+        X,
+        reset=is_first,
+        dtype=FLOATS,
+        order="C",
+        ensure_all_finite=not is_mapped,
+    )
+    if is_mapped:
+        name = type(estimator).__name__
+        for rows in row_blocks(X, X.shape[1]):
+            assert_all_finite(X[rows], estimator_name=name, input_name="X")
+    return X
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from sklearn.base import clone
 from threadpoolctl import threadpool_limits
 
 from sklopt import GradientRegressor
-from sklopt.engine import _full_batch, _train
+from sklopt.engine import _full_batch, _rows, _train
 from sklopt.engine._full_batch import condensed, pays
 from sklopt.engine._types import Data
 
@@ -121,7 +121,7 @@ def test_columns_that_depend_on_each_other():
 
 def test_every_digit_is_the_same_at_any_number_of_threads(monkeypatch):
     X, y, weights = make_problem(n_samples=5000)
-    monkeypatch.setattr(_full_batch, "NUMBERS_AT_ONCE", 4000)
+    monkeypatch.setattr(_rows, "NUMBERS_AT_ONCE", 4000)
     data = Data(X, y[:, None], weights / weights.mean())
     expected = condensed(data)
     for n_threads in (1, 2, 7):

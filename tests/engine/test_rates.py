@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from sklopt import GradientRegressor
-from sklopt.engine import _curvature, _rates
+from sklopt.engine import _curvature, _rates, _rows
 from sklopt.engine._curvature import Curvature, top_eigenvalue
 from sklopt.engine._lowering import lower_batch_size
 from sklopt.engine._rates import measure_curvature
@@ -38,7 +38,7 @@ def dense_gram(data, fit_intercept):
 @pytest.mark.parametrize("weighted", [True, False])
 @pytest.mark.parametrize("shape", [(60, 4), (5000, 7), (8, 30)])
 def test_curvature_is_the_formula(shape, weighted, fit_intercept, monkeypatch):
-    monkeypatch.setattr(_curvature, "NUMBERS_AT_ONCE", 300)  # more than one block
+    monkeypatch.setattr(_rows, "NUMBERS_AT_ONCE", 300)  # more than one block
     data = make_data(*shape, weighted=weighted)
     gram, row_curvature = dense_gram(data, fit_intercept)
     curvature = measure_curvature(data, SGD(), 2, Model.LINEAR, fit_intercept)

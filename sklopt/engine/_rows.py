@@ -1,0 +1,42 @@
+"""Rows a block at a time, so that no pass over the data needs memory of their size.
+
+Pages of a mapped file (`numpy.memmap`) that a process has looked at count as its memory
+until the system wants them back. So they are let go of after every block: a file larger
+than memory is read as it is needed, and again from the system's cache where that
+still holds it.
+"""
+
+import mmap
+
+import numpy as np
+
+# Numbers of a block: some megabytes in double precision, with what is made of them.
+NUMBERS_AT_ONCE = 2**18
+
+
+def row_blocks(X, n_numbers):
+    """Slices of the rows of X, of each of which so many numbers are made."""
+    n_rows = max(1, NUMBERS_AT_ONCE // n_numbers)
+    for first in range(0, len(X), n_rows):
+        yield slice(first, first + n_rows)
+        let_go(X)
+
+
+def mapped_file(array):
+    """The mapped file that an array is a view of, else None.
+
+    A copy-on-write mapping holds changes that are nowhere else: it counts as memory.
+    """
+    while isinstance(array, np.ndarray):
+        if isinstance(array, np.memmap) and array.mode == "c":
+            return None
+        array = array.base
+    return array if isinstance(array, mmap.mmap) else None
+
+
+def let_go(*arrays):
+    """Drop from this process's memory the pages of files that arrays are views of."""
+    for array in arrays:
+        file = mapped_file(array)
+        if file is not None and hasattr(mmap, "MADV_DONTNEED"):
+            file.madvise(mmap.MADV_DONTNEED)
