@@ -11,7 +11,7 @@ from sklearn.base import clone
 from threadpoolctl import threadpool_limits
 
 from sklopt import GradientRegressor
-from sklopt.engine import _full_batch, _rows, _train
+from sklopt.engine import _rows, _train
 from sklopt.engine._full_batch import condensed, pays
 from sklopt.engine._types import Data
 
