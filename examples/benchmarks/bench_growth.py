@@ -32,7 +32,7 @@ EPOCHS = 1000
 FEW = 10  # epochs on the samples, from which those of 1000 are computed
 PRECOMPUTE_TARGET = 100.0
 SLOPE_TOLERANCE = 0.05
-ROWS_A_TIMING = 3_000_000  # small data are trained for more epochs
+PASSES = 3  # over the largest data; smaller ones are trained for more epochs
 BYTES_A_SAMPLE = 16
 
 WAYS = {
@@ -85,11 +85,15 @@ def measure_full_batch(n_samples, n_features, n_turns):
         }
 
 
-def one_unit(changes, X, y):
-    """Seconds of an epoch, or of a whole fit of a thousand on the statistics."""
+def one_unit(changes, X, y, largest):
+    """Seconds of an epoch, or of a whole fit of a thousand on the statistics.
+
+    Whatever the samples, as many rows are gone through as by a few epochs on the
+    largest data.
+    """
     if changes is None:
         return seconds(partial(full_batch(precompute=True).fit, X, y))
-    n_epochs = max(3, ROWS_A_TIMING // len(X))
+    n_epochs = PASSES * largest // len(X)
     model = sklopt_model(**changes)
     longer = seconds(partial(fit_epochs, 1 + n_epochs, model, X, y))
     return (longer - seconds(partial(fit_epochs, 1, model, X, y))) / n_epochs
@@ -110,11 +114,12 @@ def measure_growth(shapes, n_turns, along, has_target=False):
         Whether growth has to be linear.
     """
     times = {(way, shape): [] for way in WAYS for shape in shapes}
+    largest = max(n_samples for n_samples, _ in shapes)
     for _ in range(n_turns):
         for shape in shapes:
             X, y = make_data(*shape)
             for way, changes in WAYS.items():
-                times[way, shape].append(one_unit(changes, X, y))
+                times[way, shape].append(one_unit(changes, X, y, largest))
     sizes = [shape[along] for shape in shapes]
     for way in WAYS:
         medians = [np.median(times[way, shape]) for shape in shapes]
