@@ -12,10 +12,12 @@ before it was stretched, which only helps it.
 """
 
 import argparse
-import time
 import warnings
+from functools import partial
 
 import numpy as np
+import pandas as pd
+from measuring import seconds, show
 from scipy.optimize import OptimizeWarning, curve_fit, least_squares
 
 from sklopt import GaborRegressor
@@ -80,20 +82,9 @@ def fit_curve(x, y, starts):
     return min(losses)
 
 
-def timed(function, *args):
-    """Its value and its seconds."""
-    begin = time.perf_counter()
-    value = function(*args)
-    return value, time.perf_counter() - begin
-
-
-def main():
-    """Print the share of problems that each method solves, and its time."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--problems", type=int, default=300)
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
-    rng = np.random.default_rng(options.seed)
+def measure_waves(n_problems, seed=0):
+    """The share of problems that each method solves, and its time."""
+    rng = np.random.default_rng(seed)
     methods = {
         "GaborRegressor()": lambda x, wide, y: (
             GaborRegressor(random_state=0).fit(wide[:, np.newaxis], y).loss_
@@ -102,26 +93,55 @@ def main():
         "curve_fit, 64 starts": lambda x, wide, y: fit_curve(x, y, draw(rng, x, 64)),
     }
     found = {name: [] for name in methods}
-    seconds = {name: [] for name in methods}
-    warnings.simplefilter("ignore", OptimizeWarning)
+    times = {name: [] for name in methods}
     methods["GaborRegressor()"](*make_problem(np.random.default_rng(0))[:3])  # compiled
-    for _ in range(options.problems):
-        x, wide, y, truth = make_problem(rng)
-        lowest = best_known(rng, x, y, truth)
-        for name, method in methods.items():
-            loss, duration = timed(method, x, wide, y)
-            found[name].append(loss <= 1.01 * lowest + 1e-6 * y.var())
-            seconds[name].append(duration)
-    print(f"{options.problems} problems, seed {options.seed}")
-    print(f"{'method':24}{'found':>8}{'ms (median)':>14}{'ms (mean)':>12}")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", OptimizeWarning)
+        for _ in range(n_problems):
+            x, wide, y, truth = make_problem(rng)
+            lowest = best_known(rng, x, y, truth)
+            for name, method in methods.items():
+                losses = []
+                job = lambda: losses.append(method(x, wide, y))  # noqa: E731, B023
+                times[name].append(1e3 * seconds(job))
+                found[name].append(losses[0] <= 1.01 * lowest + 1e-6 * y.var())
     for name in methods:
-        share, times = np.mean(found[name]), 1e3 * np.array(seconds[name])
-        print(f"{name:24}{share:8.1%}{np.median(times):14.1f}{times.mean():12.1f}")
+        yield {
+            "method": name,
+            "found (%)": 100 * np.mean(found[name]),
+            "median (ms)": np.median(times[name]),
+            "mean (ms)": np.mean(times[name]),
+        }
+
+
+def measure_starts(n_init, n_times=3):
+    """Many starts of one wave, on two threads."""
     X, y = make_problem(np.random.default_rng(0))[1:3]
     X, y = np.resize(X, 100)[:, np.newaxis], np.resize(y, 100)
-    model = GaborRegressor(n_init=1000, max_iter=200, tol=None, n_jobs=2)
-    duration = min(timed(model.fit, X, y)[1] for _ in range(3))
-    print(f"1000 starts × 200 epochs × 100 samples, 2 threads: {duration:.2f} s")
+    model = GaborRegressor(n_init=n_init, max_iter=200, tol=None, n_jobs=2)
+    duration = min(seconds(partial(model.fit, X, y)) for _ in range(n_times))
+    yield {"starts": n_init, "epochs": 200, "samples": 100, "threads": 2, "s": duration}
+
+
+def tables(quick=False, *, n_problems=None, seed=0):
+    """Pairs of a title and a table; quick is five waves instead of 300."""
+    n_problems = n_problems or (5 if quick else 300)
+    waves = pd.DataFrame(measure_waves(n_problems, seed))
+    yield f"{n_problems} Gabor waves", waves
+    yield (
+        "Many starts of one wave",
+        pd.DataFrame(measure_starts(100 if quick else 1000)),
+    )
+
+
+def main():
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--problems", type=int, default=300)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    for title, table in tables(n_problems=options.problems, seed=options.seed):
+        show(title, table)
 
 
 if __name__ == "__main__":
