@@ -7,6 +7,8 @@ from sklearn.utils import Bunch, check_array, check_random_state
 from sklearn.utils._optional_dependencies import check_pandas_support
 from sklearn.utils._param_validation import Interval, validate_params
 
+from .estimators._inputs import naming
+
 __all__ = ["load_line", "make_gabor"]
 
 _LINE_X = (0.03, 0.19, 0.34, 0.46, 0.78, 0.81, 1.08, 1.18, 1.39, 1.60, 1.65, 1.90)
@@ -148,6 +150,11 @@ def make_gabor(
         DESCR : str
             What these data are.
 
+    Raises
+    ------
+    ValueError
+        If `phi` or `x_range` has another shape, or if y overflows.
+
     References
     ----------
     Prince, S. J. D. (2023). Understanding Deep Learning, chapter 6. MIT Press.
@@ -159,7 +166,8 @@ def make_gabor(
     >>> X.shape, y.shape
     ((30, 1), (30,))
     """
-    phi = check_array(phi, dtype=np.float64, ensure_2d=False, input_name="phi")
+    with naming("phi"):
+        phi = check_array(phi, dtype=np.float64, ensure_2d=False, input_name="phi")
     if phi.ndim != 1 or len(phi) < 2:
         raise ValueError(
             f"phi must be φ₀ and a coefficient for each feature, got shape {phi.shape}."
@@ -167,22 +175,34 @@ def make_gabor(
     low, high = _checked_range(x_range)
     rng = check_random_state(random_state)
     X = rng.uniform(low, high, size=(n_samples, len(phi) - 1))
-    z = phi[0] + input_scale * (X @ phi[1:])
-    y = offset + amplitude * np.sin(z) * np.exp(-(z**2) / window)
-    y += noise * rng.standard_normal(n_samples)
+    # Far from its middle a wave is 0, though z² overflows there.
+    with np.errstate(over="ignore", invalid="ignore"):
+        z = phi[0] + input_scale * (X @ phi[1:])
+        y = offset + amplitude * np.sin(z) * np.exp(-(z**2) / window)
+        y += noise * rng.standard_normal(n_samples)
+    if not np.isfinite(y).all():
+        raise ValueError(
+            "y overflows: make phi, input_scale, x_range, amplitude, offset or noise "
+            "smaller."
+        )
     is_single = X.shape[1] == 1
     names = ["x"] if is_single else [f"x{j + 1}" for j in range(X.shape[1])]
     return _packed(X, y, names, return_X_y, as_frame, phi=phi, DESCR=_GABOR_DESCR)
 
 
 def _checked_range(x_range):
-    limits = check_array(
-        x_range, dtype=np.float64, ensure_2d=False, input_name="x_range"
-    )
+    with naming("x_range"):
+        limits = check_array(
+            x_range, dtype=np.float64, ensure_2d=False, input_name="x_range"
+        )
     if limits.shape != (2,) or limits[0] > limits[1]:
         raise ValueError(
             f"x_range must be a lowest and a highest value, got {x_range}."
         )
+    with np.errstate(over="ignore"):
+        width = limits[1] - limits[0]
+    if not np.isfinite(width):
+        raise ValueError(f"x_range is too wide for floating point, got {x_range}.")
     return limits
 
 

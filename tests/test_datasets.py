@@ -115,6 +115,12 @@ def test_noise_is_gaussian_of_that_size():
     assert (np.abs(noise) < 0.3).mean() == pytest.approx(0.6827, abs=0.01)
 
 
+def test_a_wave_that_nobody_sees_is_zero():
+    for narrow in ({"window": 1e-320}, {"phi": [1e200, 1.0]}):
+        _, y = make_gabor(noise=0.0, offset=2.0, random_state=0, **narrow)
+        assert (y == 2.0).all()
+
+
 def test_the_same_seed_draws_the_same():
     one, other = (make_gabor(random_state=5) for _ in range(2))
     np.testing.assert_array_equal(one[0], other[0])
@@ -141,6 +147,11 @@ def test_the_same_seed_draws_the_same():
         ({"x_range": (1, -1)}, "x_range must be a lowest and a highest value"),
         ({"x_range": (1, 2, 3)}, "x_range must be a lowest and a highest value"),
         ({"x_range": (0, np.inf)}, "x_range contains infinity"),
+        ({"x_range": ("a", "b")}, "x_range: could not convert string"),
+        ({"x_range": (-1e308, 1e308)}, "x_range is too wide for floating point"),
+        ({"x_range": (0, 1e308)}, "y overflows: make phi, input_scale, x_range"),
+        ({"phi": [1e308, 1e308]}, "y overflows"),
+        ({"noise": 1e308}, "y overflows"),
         ({"random_state": "seed"}, "'random_state' parameter of make_gabor"),
         ({"return_X_y": "no"}, "'return_X_y' parameter of make_gabor"),
     ],

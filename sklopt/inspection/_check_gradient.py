@@ -103,7 +103,8 @@ def check_gradient(estimator, X, y, sample_weight=None, *, at=None, h=STEPS):
     NotFittedError
         If `at` is None and the estimator is not fitted.
     ValueError
-        If `at` has another shape or moves a parameter that is not trained.
+        If `at` has another shape or moves a parameter that is not trained, or if J or
+        its gradient overflows there or a step `h` away.
 
     See Also
     --------
@@ -129,10 +130,12 @@ def check_gradient(estimator, X, y, sample_weight=None, *, at=None, h=STEPS):
     steps = _checked_steps(h)
     J = objective_of(estimator, X, y, sample_weight)
     phi = parameters_at(estimator, J, at)
-    analytic = J.gradient(phi)
-    numeric = np.array([central_difference(J.value, phi, h=float(h)) for h in steps])
+    with np.errstate(over="ignore", invalid="ignore"):
+        analytic = J.gradient(phi)
+        numeric = [central_difference(J.value, phi, h=float(h)) for h in steps]
+    _refuse_overflow(analytic, numeric, steps)
     names = np.array(parameter_names(J))[J.is_trained]
-    numeric = numeric[:, J.is_trained].T.ravel()
+    numeric = np.array(numeric)[:, J.is_trained].T.ravel()
     analytic = np.repeat(analytic[J.is_trained], len(steps))
     return pd.DataFrame(
         {
@@ -143,6 +146,17 @@ def check_gradient(estimator, X, y, sample_weight=None, *, at=None, h=STEPS):
             "error": np.abs(numeric - analytic),
         }
     )
+
+
+def _refuse_overflow(analytic, numeric, steps):
+    """A refusal of what is not finite: NaN would pass for no error in many a test."""
+    if not np.isfinite(analytic).all():
+        raise ValueError("The gradient of the objective overflows at this point.")
+    for h, differences in zip(steps, numeric, strict=True):
+        if not np.isfinite(differences).all():
+            raise ValueError(
+                f"The objective overflows at a distance of h = {h:g} from this point."
+            )
 
 
 def _checked_steps(h):

@@ -7,6 +7,7 @@ import numpy as np
 from scipy.linalg import eigh
 from sklearn.utils._param_validation import Interval, validate_params
 
+from ._frozen import FrozenArrays
 from ._parameters import objective_of, parameters_at
 
 # Eigenvalues below this share of the largest are zero, parameters taken in units in
@@ -18,8 +19,10 @@ NEGLIGIBLE = 1e-6
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Curvature:
+class Curvature(FrozenArrays):
     """The objective J around one point φ; what `curvature` returns.
+
+    Its arrays are copies that cannot be written to.
 
     Parameters
     ----------

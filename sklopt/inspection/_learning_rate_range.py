@@ -8,7 +8,6 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array, check_random_state
-from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils._param_validation import Interval, validate_params
 
 from ..engine._lowering import as_description, lower_batch_size
@@ -17,8 +16,9 @@ from ..engine._types import Data
 from ..estimators._training import DivergenceError
 from ..schedules import SCHEDULES
 from ..solvers import SOLVERS
+from ._frozen import FrozenArrays
 from ._parameters import as_it_sees, last_step, objective_of
-from ._plot._style import AXES, line_style
+from ._plot._style import AXES, axes_of, line_style
 
 # The default rates, as shares of the automatic one: five in each decade. Far above it,
 # as what is safe for a wave wherever it lies is little where few samples see it.
@@ -30,8 +30,10 @@ CEILING = 10.0
 
 
 @dataclass(frozen=True, eq=False)
-class LearningRateRange:
+class LearningRateRange(FrozenArrays):
     """Loss after a few epochs against learning rate; see `learning_rate_range`.
+
+    Its arrays are copies that cannot be written to.
 
     Parameters
     ----------
@@ -73,33 +75,31 @@ class LearningRateRange:
         matplotlib Axes
             What was drawn on.
         """
-        check_matplotlib_support("LearningRateRange.plot")
-        import matplotlib.pyplot as plt
-
-        if ax is None:
-            _, ax = plt.subplots(layout="constrained")
-        is_finite = np.isfinite(self.losses)
-        look = line_style(0) | {"markersize": 4, "linewidth": 2}
-        ax.plot(self.rates[is_finite], self.losses[is_finite], **look)
-        ax.set_xscale("log")
-        if (self.losses[is_finite] > 0).any():
-            ax.set_yscale("log")
-        ceiling = CEILING * self.losses[0]
-        if 0 < ceiling < self.losses[is_finite].max():
-            ax.set_ylim(top=ceiling)
-        if not is_finite.all():
-            first = self.rates[~is_finite].min()
-            last = min(self.rates[-1], 10 * first)
-            ax.axvspan(first, last * 1.1, color="0.88", label="diverges")
-            ax.set_xlim(right=last * 1.1)
-        ax.axvline(
-            self.suggestion,
-            color="black",
-            linestyle="--",
-            label=f"suggested: {self.suggestion:.2g}",
-        )
-        ax.set(xlabel=r"Learning rate $\alpha$", ylabel="Objective $J$ after the test")
-        ax.legend()
+        with axes_of("LearningRateRange.plot", ax) as ax:
+            is_finite = np.isfinite(self.losses)
+            look = line_style(0) | {"markersize": 4, "linewidth": 2}
+            ax.plot(self.rates[is_finite], self.losses[is_finite], **look)
+            ax.set_xscale("log")
+            if (self.losses[is_finite] > 0).any():
+                ax.set_yscale("log")
+            ceiling = CEILING * self.losses[0]
+            if 0 < ceiling < self.losses[is_finite].max():
+                ax.set_ylim(top=ceiling)
+            if not is_finite.all():
+                first = self.rates[~is_finite].min()
+                last = min(self.rates[-1], 10 * first)
+                ax.axvspan(first, last * 1.1, color="0.88", label="diverges")
+                ax.set_xlim(right=last * 1.1)
+            ax.axvline(
+                self.suggestion,
+                color="black",
+                linestyle="--",
+                label=f"suggested: {self.suggestion:.2g}",
+            )
+            ax.set(
+                xlabel=r"Learning rate $\alpha$", ylabel="Objective $J$ after the test"
+            )
+            ax.legend()
         return ax
 
 

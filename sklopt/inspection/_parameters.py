@@ -26,6 +26,8 @@ def as_it_sees(estimator, X):
 def objective_of(estimator, X, y, sample_weight=None):
     """J on these data, seen from behind the other steps of a pipeline."""
     owner = last_step(estimator)
+    if isinstance(owner, type):
+        raise TypeError(f"{owner.__name__} is a class: pass an instance of it.")
     if not hasattr(owner, "_objective"):
         raise TypeError(f"{type(owner).__name__} is not an estimator of sklopt.")
     try:

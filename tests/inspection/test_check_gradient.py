@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sklearn.exceptions import NotFittedError
 from surfaces import SURFACES, Wave, naive_value
 
-from sklopt import GradientRegressor
+from sklopt import GaborRegressor, GradientRegressor
 from sklopt.engine._objective import Objective
 from sklopt.inspection import central_difference, check_gradient
 
@@ -173,6 +173,16 @@ def test_bad_parameters(params, message):
     params = {"at": np.zeros(4)} | params
     with pytest.raises(ValueError, match=re.escape(message)):
         check_gradient(GradientRegressor(), *make_problem(), **params)
+
+
+@pytest.mark.parametrize("h", [1e200, [1e-3, 1e200, 1e300]])
+def test_steps_that_overflow(h):
+    X, y = make_problem()
+    for model in (GradientRegressor(), GaborRegressor()):
+        with pytest.raises(ValueError, match=r"overflows at a distance of h = 1e\+200"):
+            check_gradient(model, X, y, at=np.zeros(4), h=h)
+    with pytest.raises(ValueError, match="gradient of the objective overflows at this"):
+        check_gradient(GradientRegressor(), X, y, at=[0, 1e308, 0, 0])
 
 
 def test_bad_data():

@@ -135,6 +135,28 @@ def test_a_whole_array_of_axes_is_refused(draw):
         draw(axes)
 
 
+def test_a_module_is_no_axes():
+    with pytest.raises(ValueError, match="'ax' parameter of LossSurfaceDisplay"):
+        draw_surface(plt)
+
+
+@each_display
+@pytest.mark.parametrize(
+    "line_kw", [{"thickness": 1}, {"color": "mauvish"}, {"c": "r", "color": "b"}]
+)
+def test_what_cannot_be_drawn_leaves_no_figure(draw, line_kw):
+    display = draw()
+    figure, ax = plt.subplots()
+    plt.close(display.figure_)
+    with pytest.raises((AttributeError, TypeError, ValueError)):
+        display.plot(line_kw=line_kw)
+    assert plt.get_fignums() == [figure.number]
+    # Axes of others are theirs to close.
+    with pytest.raises((AttributeError, TypeError, ValueError)):
+        display.plot(ax, line_kw=line_kw)
+    assert plt.get_fignums() == [figure.number]
+
+
 @each_display
 def test_keywords_of_lines_are_a_dict_and_may_be_aliases(draw):
     display = draw()
@@ -183,6 +205,20 @@ def test_names_need_not_be_words():
     display = LossCurveDisplay.from_estimators(models, show_learning_rate=True)
     assert labels(display.legend_) == ["0.1", "2"]
     assert len(display.rate_lines_) == 2
+
+
+@pytest.mark.parametrize(
+    ("draw", "data"),
+    [
+        (LossCurveDisplay.from_estimators, ()),
+        (LossSurfaceDisplay.from_estimators, (X, Y)),
+        (ScheduleDisplay.from_estimators, ()),
+    ],
+)
+def test_no_name_and_a_hidden_one_are_names(draw, data):
+    display = draw({None: fitted(), "_b": fitted()}, *data)
+    assert labels(display.legend_)[:2] == ["None", "_b"]
+    assert [line.get_label() for line in display.lines_] == ["None", "_b"]
 
 
 @pytest.mark.parametrize("display", [LossSurfaceDisplay, ModelPathDisplay])

@@ -14,7 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklopt import GaborRegressor, GradientRegressor
 from sklopt.datasets import load_line, make_gabor
 from sklopt.estimators._training import DivergenceError
-from sklopt.inspection import curvature, learning_rate_range
+from sklopt.inspection import LearningRateRange, curvature, learning_rate_range
 from sklopt.schedules import Cosine
 
 # X = 1, −1 and y = 0, 2: J = φ₀² − 2φ₀ + φ₁² + 2φ₁ + 2, so that gd multiplies the
@@ -224,6 +224,13 @@ def test_a_picture_on_a_whole_array_of_axes():
     _, axes = plt.subplots(1, 2)
     with pytest.raises(ValueError, match=r"'ax' parameter of LearningRateRange\.plot"):
         gd_range([0.1]).plot(axes)
+
+
+def test_a_picture_that_fails_leaves_no_figure():
+    found = LearningRateRange([0.1, 0.2], [1.0, np.inf], "a tenth")
+    with pytest.raises(ValueError, match="format code"):
+        found.plot()
+    assert plt.get_fignums() == []
 
 
 def test_a_picture_without_matplotlib(monkeypatch):

@@ -112,6 +112,35 @@ def test_lines_differ_in_colour_and_marker():
     assert len({line.get_marker() for line in lines}) == 7
 
 
+def test_rates_are_found_whatever_their_lines_are_called():
+    models = {1: fitted(), None: fitted(schedule="cosine")}
+    display = LossCurveDisplay.from_estimators(
+        models, show_learning_rate=True, line_kw={"label": "z"}
+    )
+    for model, line in zip(models.values(), display.rate_lines_, strict=True):
+        assert_array_equal(line.get_ydata(), model.history_["learning_rate"])
+    assert [line.get_label() for line in display.rate_lines_] == ["1", "None"]
+
+
+@pytest.mark.parametrize(
+    ("curves", "message"),
+    [
+        ({"loss_curves": {}}, "loss_curves must have at least one curve"),
+        ({"loss_curves": None}, "loss_curves must be a dict of curves by name"),
+        ({"loss_curves": [1.0]}, "loss_curves must be a dict of curves by name"),
+        ({"loss_curves": {"a": 3.0}}, r"loss_curves\['a'\] must be of one dimension"),
+        ({"loss_curves": {"a": np.ones((3, 2))}}, r"\['a'\] .* got shape \(3, 2\)"),
+        ({"loss_curves": {"a": ["x"]}}, r"loss_curves\['a'\]: could not convert"),
+        ({"validation_loss_curves": 3}, "validation_loss_curves must be a dict"),
+        ({"learning_rates": {"a": "x"}}, r"learning_rates\['a'\]: could not convert"),
+    ],
+)
+def test_curves_are_numbers_by_name(curves, message):
+    display = LossCurveDisplay(**({"loss_curves": {"a": [1.0]}} | curves))
+    with pytest.raises((TypeError, ValueError), match=message):
+        display.plot(show_learning_rate=True)
+
+
 @pytest.mark.parametrize("name", ["show_validation", "show_learning_rate"])
 def test_choices_are_yes_or_no(name):
     display = LossCurveDisplay.from_estimator(fitted())

@@ -2,6 +2,7 @@
 
 from types import SimpleNamespace
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -77,6 +78,21 @@ def test_levels(spacing):
     assert len(np.unique(display.surface_.to_rgba(levels[:-1]), axis=0)) == 18
 
 
+def test_as_many_levels_as_colours():
+    display = LossSurfaceDisplay.from_estimator(fitted(), X, Y, n_levels=256)
+    colors = display.surface_.to_rgba(display.surface_.levels[:-1])
+    assert len(np.unique(colors, axis=0)) == 256
+
+
+def test_names_of_columns_are_parameters():
+    table = pd.DataFrame(X3, columns=["age", "bmi", "dose"])
+    model = fitted(X=table, y=Y3)
+    display = LossSurfaceDisplay.from_estimator(
+        model, table, Y3, parameters=table.columns[[0, 2]], grid_resolution=3
+    )
+    assert_allclose(display.paths["GradientRegressor"], model.path_[:, [1, 3]])
+
+
 def test_the_numbers_of_the_colorbar_differ():
     limits = (1.0, 1.0 + 1e-6), (2.0, 2.0 + 1e-6)
     display = LossSurfaceDisplay.from_estimator(fitted(), X, Y, limits=limits)
@@ -115,6 +131,29 @@ def test_a_surface_that_overflows():
         fitted(), X, Y, limits=limits, grid_resolution=3
     )
     assert np.isfinite(display.surface_.levels).all()
+
+
+def test_a_surface_that_is_nowhere_finite_leaves_no_figure():
+    nowhere = np.full((2, 2), np.nan)
+    display = LossSurfaceDisplay(xx0=nowhere, xx1=nowhere, values=nowhere)
+    with pytest.raises(ValueError, match="nowhere finite"):
+        display.plot()
+    assert plt.get_fignums() == []
+
+
+def test_a_wave_out_of_range_is_left_blank():
+    wave = GaborRegressor(init=[0, 1], max_iter=2, tol=None, store_path="step")
+    display = LossSurfaceDisplay.from_estimator(
+        wave.fit(X, Y), X, Y, limits=((0, 1e200), (0, 1e200)), grid_resolution=3
+    )
+    assert np.isnan(display.values).any()
+    assert np.isfinite(display.surface_.levels).all()
+
+
+def test_a_kind_of_points_without_a_name():
+    points = {None: [[1.0, 2.0]]}
+    display = LossSurfaceDisplay.from_estimator(fitted(), X, Y, critical_points=points)
+    assert labels(display.legend_)[-1] == "None"
 
 
 def test_critical_points_are_marked_by_kind():
@@ -231,6 +270,9 @@ def test_legend_and_colorbar_can_be_left_out():
         ({"parameters": (0, 1, 2)}, "two indices or names"),
         ({"parameters": "x0"}, "two indices or names"),
         ({"parameters": 1}, "two indices or names"),
+        ({"parameters": None}, "two indices or names"),
+        ({"parameters": {0, 1}}, "two indices or names"),
+        ({"parameters": ([0], [1])}, r"indices from 0 to 3, .* got \[0\]"),
         ({"directions": "gradient"}, "'directions' parameter .* among {'paths'}"),
         ({"directions": np.eye(3)[:2]}, r"shape \(2, 4\), got \(2, 3\)"),
         ({"directions": np.ones((2, 4))}, "parallel"),
@@ -238,6 +280,7 @@ def test_legend_and_colorbar_can_be_left_out():
         ({"directions": [["up"] * 4, ["down"] * 4]}, "directions: could not convert"),
         ({"grid_resolution": 1}, "'grid_resolution' parameter of LossSurfaceDisplay"),
         ({"n_levels": 1}, "'n_levels' parameter of LossSurfaceDisplay"),
+        ({"n_levels": 257}, r"'n_levels' parameter .* range \[2, 256\]. Got 257"),
         ({"spacing": "sqrt"}, "'spacing' parameter of LossSurfaceDisplay"),
         ({"colorbar": "right"}, "'colorbar' parameter of LossSurfaceDisplay"),
         ({"legend": "best"}, "'legend' parameter of LossSurfaceDisplay"),

@@ -1,5 +1,6 @@
 """ModelPathDisplay: the model at the epochs asked for, over its data."""
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -74,7 +75,7 @@ def test_epochs_that_were_not_trained(epochs):
         ModelPathDisplay.from_estimator(fitted(), X, Y, epochs=epochs)
 
 
-@pytest.mark.parametrize("epochs", [[], [0.5], [True], [[0, 1]], ["last"]])
+@pytest.mark.parametrize("epochs", [[], [0.5], [np.nan], [True], [[0, 1]], ["last"]])
 def test_epochs_are_whole_numbers(epochs):
     with pytest.raises(ValueError, match="epochs must be a list of at least one whole"):
         ModelPathDisplay.from_estimator(fitted(), X, Y, epochs=epochs)
@@ -93,6 +94,12 @@ def test_epochs_are_whole_numbers(epochs):
 def test_wrong_arguments_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         ModelPathDisplay.from_estimator(fitted(), X, Y, **arguments)
+
+
+def test_an_unknown_map_of_colours_leaves_no_figure():
+    with pytest.raises(ValueError, match="'nope' is not a valid value for cmap"):
+        ModelPathDisplay.from_estimator(fitted(), X, Y, cmap="nope")
+    assert plt.get_fignums() == []
 
 
 def test_epochs_are_drawn_in_order_and_once():

@@ -93,6 +93,16 @@ def test_wrong_arguments_are_refused(arguments):
         ScheduleDisplay.from_schedules(["cosine"], **arguments)
 
 
+def test_a_schedule_without_a_name():
+    display = ScheduleDisplay.from_schedules({None: "cosine"})
+    assert labels(display.legend_) == ["None"]
+
+
+def test_there_is_a_rate_to_draw():
+    with pytest.raises(ValueError, match="learning_rates must have at least one"):
+        ScheduleDisplay(learning_rates={}).plot()
+
+
 @pytest.mark.parametrize("schedule", ["constant", "cosine"])
 def test_zero_is_in_the_picture_with_room_below(schedule):
     display = ScheduleDisplay.from_schedules([schedule])

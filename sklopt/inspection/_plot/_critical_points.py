@@ -64,5 +64,5 @@ def draw_critical_points(ax, critical_points):
     for kind, points in critical_points.items():
         marker = _MARKERS.get(kind, _OTHER_MARKER)
         points = np.reshape(points, (-1, 2)).T
-        lines += ax.plot(*points, marker=marker, label=kind, **look)
+        lines += ax.plot(*points, marker=marker, label=str(kind), **look)
     return lines

@@ -1,6 +1,6 @@
 """A plane through the space of the parameters, and what it is called."""
 
-from collections.abc import Sized
+from collections.abc import Mapping, Set, Sized
 from typing import NamedTuple
 
 import numpy as np
@@ -8,6 +8,9 @@ from sklearn.utils import check_array
 
 from ...estimators._inputs import naming
 from ._fitted import parameter_index, parameter_label
+
+# What has a length and yet is no list.
+_UNORDERED = (str, Set, Mapping)
 
 
 class Plane(NamedTuple):
@@ -29,7 +32,8 @@ class Plane(NamedTuple):
 
 def plane_of_parameters(parameters, names, phi):
     """Two parameters vary, the others are held; a₁ and a₂ are their values."""
-    is_list = isinstance(parameters, Sized) and not isinstance(parameters, str)
+    # A set has no order: which of its parameters goes to the right?
+    is_list = isinstance(parameters, Sized) and not isinstance(parameters, _UNORDERED)
     if not is_list or len(parameters) != 2:
         raise ValueError(f"parameters must be two indices or names: {parameters!r}.")
     first, second = (parameter_index(parameter, names) for parameter in parameters)

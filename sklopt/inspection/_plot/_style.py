@@ -4,6 +4,9 @@ Colours are those of Okabe and Ito, which the colour-blind tell apart; dashes an
 markers tell the same lines apart in grey.
 """
 
+from collections.abc import Mapping
+from contextlib import contextmanager
+
 import numpy as np
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils._param_validation import HasMethods, StrOptions
@@ -21,7 +24,7 @@ _DASHES = (
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
 # What `plot` accepts of what several displays have.
-AXES = [HasMethods("plot"), None]
+AXES = [HasMethods(["plot", "set_xlim"]), None]
 KEYWORDS = [dict, None]
 SCALE = [StrOptions({"linear", "log"})]
 
@@ -35,16 +38,30 @@ def line_style(index):
     }
 
 
-def open_axes(display, ax, figsize):
-    """Set `ax_` and `figure_`; returns whether the figure is the display's own."""
-    check_matplotlib_support(f"{type(display).__name__}.plot")
+@contextmanager
+def axes_of(caller, ax, figsize=None):
+    """Axes to draw on in the body; a figure made for it is closed if the body fails."""
+    check_matplotlib_support(caller)
     import matplotlib.pyplot as plt
 
-    is_own = ax is None
-    if is_own:
-        _, ax = plt.subplots(figsize=figsize, layout="constrained")
-    display.ax_, display.figure_ = ax, ax.figure
-    return is_own
+    if ax is not None:
+        yield ax
+        return
+    figure, ax = plt.subplots(figsize=figsize, layout="constrained")
+    try:
+        yield ax
+    except BaseException:
+        # pyplot would keep it, and notebooks would show it half drawn.
+        plt.close(figure)
+        raise
+
+
+@contextmanager
+def drawing(display, ax, figsize):
+    """Set `ax_` and `figure_`; yields whether the figure is the display's own."""
+    with axes_of(f"{type(display).__name__}.plot", ax, figsize) as display.ax_:
+        display.figure_ = display.ax_.figure
+        yield ax is None
 
 
 def add_legend(display, handles, is_own, loc, **options):
@@ -68,11 +85,42 @@ def styled(defaults, keywords):
     return defaults | normalize_kwargs(keywords or {}, Line2D)
 
 
+def checked_curves(curves, argument):
+    """Arrays by name, (n_epochs,) each; a refusal of anything but a dict of these."""
+    if not isinstance(curves, Mapping):
+        raise TypeError(f"{argument} must be a dict of curves by name, got {curves!r}.")
+    return {
+        name: _checked_curve(curve, f"{argument}[{name!r}]")
+        for name, curve in curves.items()
+    }
+
+
+def at_least_one_curve(curves, argument):
+    """`checked_curves`, with a refusal of none."""
+    curves = checked_curves(curves, argument)
+    if not curves:
+        raise ValueError(f"{argument} must have at least one curve, got {{}}.")
+    return curves
+
+
+def _checked_curve(curve, argument):
+    try:
+        values = np.asarray(curve, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{argument}: {error}") from error
+    if values.ndim != 1:
+        raise ValueError(
+            f"{argument} must be of one dimension, a number for each epoch; got shape "
+            f"{values.shape}."
+        )
+    return values
+
+
 def draw_lines(ax, curves, line_kw, **style):
     """A line for each array by name, a marker at its end; a list of Line2D."""
     lines = []
     for index, (name, curve) in enumerate(curves.items()):
-        look = {**line_style(index), "markevery": [-1], "label": name}
+        look = {**line_style(index), "markevery": [-1], "label": str(name)}
         lines += ax.plot(range(len(curve)), curve, **styled(look | style, line_kw))
     for line in lines:
         # Axes begin at the first epoch, 0, until someone gives them another scale.

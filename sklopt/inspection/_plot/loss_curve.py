@@ -10,8 +10,10 @@ from ._style import (
     KEYWORDS,
     SCALE,
     add_legend,
+    at_least_one_curve,
+    checked_curves,
     draw_lines,
-    open_axes,
+    drawing,
     scale_axes,
     show_zero,
 )
@@ -153,23 +155,30 @@ class LossCurveDisplay(EstimatorCurvesMixin):
         LossCurveDisplay
             The display itself.
         """
-        is_own = open_axes(self, ax, (7.2, 4.2))
-        ax = self.ax_
-        self.lines_ = draw_lines(ax, self.loss_curves, line_kw, linewidth=2)
-        self.validation_lines_, self.rate_lines_, self.rate_ax_ = [], [], None
-        if show_validation:
-            self._draw_validation()
-        if show_learning_rate:
-            self._draw_rates()
-        scale_axes(ax, self.lines_ + self.validation_lines_, xscale, yscale)
-        ax.set(xlabel="Epoch $t$", ylabel=r"Objective $J$")
-        handles = self.lines_ + self.validation_lines_
-        add_legend(self, handles, is_own, "right upper", handlelength=3.5)
+        curves = at_least_one_curve(self.loss_curves, "loss_curves")
+        validation = self._optional("validation_loss_curves")
+        rates = self._optional("learning_rates")
+        with drawing(self, ax, (7.2, 4.2)) as is_own:
+            ax = self.ax_
+            self.lines_ = draw_lines(ax, curves, line_kw, linewidth=2)
+            self.validation_lines_, self.rate_lines_, self.rate_ax_ = [], [], None
+            if show_validation:
+                self._draw_validation(validation)
+            if show_learning_rate:
+                self._draw_rates(rates)
+            scale_axes(ax, self.lines_ + self.validation_lines_, xscale, yscale)
+            ax.set(xlabel="Epoch $t$", ylabel=r"Objective $J$")
+            handles = self.lines_ + self.validation_lines_
+            add_legend(self, handles, is_own, "right upper", handlelength=3.5)
         return self
 
-    def _draw_validation(self):
+    def _optional(self, argument):
+        """The curves of an argument that may be None."""
+        curves = getattr(self, argument)
+        return {} if curves is None else checked_curves(curves, argument)
+
+    def _draw_validation(self, curves):
         """The colours of the training curves, thin and with hollow markers."""
-        curves = self.validation_loss_curves or {}
         for name, line in zip(self.loss_curves, self.lines_, strict=True):
             if name in curves:
                 self.validation_lines_ += self.ax_.plot(
@@ -183,14 +192,13 @@ class LossCurveDisplay(EstimatorCurvesMixin):
                     label=f"{name}, validation",
                 )
 
-    def _draw_rates(self):
+    def _draw_rates(self, rates):
         """Steps on an axis at the right, below the curves."""
         self.rate_ax_ = self.ax_.twinx()
         self.rate_ax_.set_ylabel(r"Learning rate $\alpha$ (faint steps)")
         # Axes that are drawn first lie below, if those above are see-through.
         self.ax_.set_zorder(self.rate_ax_.get_zorder() + 1)
         self.ax_.patch.set_visible(False)
-        rates = self.learning_rates or {}
         for name, line in zip(self.loss_curves, self.lines_, strict=True):
             if name in rates:
                 self.rate_lines_ += self.rate_ax_.plot(
@@ -200,7 +208,7 @@ class LossCurveDisplay(EstimatorCurvesMixin):
                     drawstyle="steps-post",
                     linewidth=1.2,
                     alpha=0.5,
-                    label=name,
+                    label=str(name),
                 )
         show_zero(self.rate_ax_)
 

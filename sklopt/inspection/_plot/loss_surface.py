@@ -10,13 +10,16 @@ from ._critical_points import by_kind, draw_critical_points
 from ._fitted import axis_names, by_name, fitted_objective, named, stored_path
 from ._levels import levels_of, numerals
 from ._plane import checked_limits, chosen_plane, frame
-from ._style import AXES, KEYWORDS, add_legend, line_style, open_axes, styled
+from ._style import AXES, KEYWORDS, add_legend, drawing, line_style, styled
 
 # From valley to height: light, so that paths stand out where they end.
 SURFACE_COLORS = ("#fffef8", "#e3e9ea", "#b9c8d0", "#8aa2b2", "#5f7d94")
 
 # Paths of at most this many points have a dot at each.
 MOST_DOTS = 60
+
+# Bands at most: a colormap has as many colours.
+MOST_LEVELS = 256
 
 # Levels with a number beside the scale of J, at most.
 MOST_TICKS = 8
@@ -225,7 +228,8 @@ class LossSurfaceDisplay:
         else:
             limits = checked_limits(limits)
         grid = np.meshgrid(*(np.linspace(*ends, grid_resolution) for ends in limits))
-        with np.errstate(over="ignore"):
+        # What overflows is left blank; a wave there is 0·∞, which is invalid.
+        with np.errstate(over="ignore", invalid="ignore"):
             values = J.value(plane.points(*grid).reshape(-1, J.n_params))
         display = cls(
             xx0=grid[0],
@@ -242,7 +246,7 @@ class LossSurfaceDisplay:
         {
             "ax": AXES,
             "spacing": [StrOptions({"log", "quantile", "linear"})],
-            "n_levels": [Interval(Integral, 2, None, closed="left")],
+            "n_levels": [Interval(Integral, 2, MOST_LEVELS, closed="both")],
             "colorbar": ["boolean"],
             "legend": ["boolean"],
             "surface_kw": KEYWORDS,
@@ -272,7 +276,7 @@ class LossSurfaceDisplay:
             point, so that valleys show; so that equal areas lie between them, which
             shows hills and valleys alike; or in equal steps.
         n_levels : int, default=18
-            Number of bands, >= 2.
+            Number of bands, from 2 to 256.
         colorbar : bool, default=True
             Whether to draw the scale of J.
         legend : bool, default=True
@@ -287,21 +291,22 @@ class LossSurfaceDisplay:
         LossSurfaceDisplay
             The display itself.
         """
-        is_own = open_axes(self, ax, (7.0, 5.4))
-        self._draw_surface(levels_of(self.values, spacing, n_levels), surface_kw or {})
-        self._draw_paths(line_kw)
-        self.critical_points_ = draw_critical_points(
-            self.ax_, self.critical_points or {}
-        )
-        self.ax_.set_xlim(self.xx0.min(), self.xx0.max())
-        self.ax_.set_ylim(self.xx1.min(), self.xx1.max())
-        self.ax_.set(xlabel=self.xlabel, ylabel=self.ylabel)
-        self.colorbar_ = self._colorbar() if colorbar else None
-        self.legend_ = None
-        handles = self._named_handles()
-        if legend and handles:
-            loc, n_columns = "lower center", min(4, len(handles))
-            add_legend(self, handles, is_own, loc, ncols=n_columns, handlelength=3)
+        levels = levels_of(self.values, spacing, n_levels)
+        with drawing(self, ax, (7.0, 5.4)) as is_own:
+            self._draw_surface(levels, surface_kw or {})
+            self._draw_paths(line_kw)
+            self.critical_points_ = draw_critical_points(
+                self.ax_, self.critical_points or {}
+            )
+            self.ax_.set_xlim(self.xx0.min(), self.xx0.max())
+            self.ax_.set_ylim(self.xx1.min(), self.xx1.max())
+            self.ax_.set(xlabel=self.xlabel, ylabel=self.ylabel)
+            self.colorbar_ = self._colorbar() if colorbar else None
+            self.legend_ = None
+            handles = self._named_handles()
+            if legend and handles:
+                loc, n_columns = "lower center", min(4, len(handles))
+                add_legend(self, handles, is_own, loc, ncols=n_columns, handlelength=3)
         return self
 
     def _draw_surface(self, levels, surface_kw):
@@ -313,7 +318,7 @@ class LossSurfaceDisplay:
             del fill["cmap"]
         # Bands of equal steps in colour, whatever their steps in J.
         elif "norm" not in fill and np.ndim(fill["levels"]):
-            fill["norm"] = BoundaryNorm(fill["levels"], 256)
+            fill["norm"] = BoundaryNorm(fill["levels"], MOST_LEVELS)
         values = np.ma.masked_invalid(self.values)
         ax = self.ax_
         self.surface_ = ax.contourf(self.xx0, self.xx1, values, **fill)
@@ -324,7 +329,7 @@ class LossSurfaceDisplay:
     def _draw_paths(self, line_kw):
         self.lines_, self.starts_, self.ends_ = [], [], []
         for index, (name, path) in enumerate((self.paths or {}).items()):
-            look = line_style(index) | {"linewidth": 1.8, "label": name}
+            look = line_style(index) | {"linewidth": 1.8, "label": str(name)}
             look["markersize"] = 3.5 if len(path) <= MOST_DOTS else 0
             # A white band below keeps lines apart from contours and from each other.
             self.ax_.plot(*path.T, color="white", linewidth=3.6, zorder=1.9)

@@ -9,7 +9,7 @@ from sklearn.utils._param_validation import Interval, validate_params
 from ...estimators._inputs import naming
 from .._parameters import as_it_sees
 from ._fitted import fitted, fitted_objective, stored_path
-from ._style import AXES, KEYWORDS, add_legend, open_axes, styled
+from ._style import AXES, KEYWORDS, add_legend, drawing, styled
 
 # Epochs that are drawn unless others are asked for.
 N_EPOCHS = 6
@@ -167,10 +167,7 @@ class ModelPathDisplay:
         ModelPathDisplay
             The display itself.
         """
-        is_own = open_axes(self, ax, (6.4, 4.2))
-        import matplotlib as mpl
-
-        ax, n_curves = self.ax_, len(self.epochs)
+        n_curves = len(self.epochs)
         data_look = {
             "linestyle": "",
             "marker": "o",
@@ -179,17 +176,21 @@ class ModelPathDisplay:
             "zorder": 3,
             "label": "data",
         }
-        (self.points_,) = ax.plot(self.x, self.y, **styled(data_look, point_kw))
-        colors = mpl.colormaps.get_cmap(cmap)(_shades(n_curves))
-        widths = np.linspace(1.2, 2.6, n_curves)
-        self.lines_ = []
-        for k, epoch in enumerate(self.epochs):
-            look = {"color": colors[k], "linewidth": widths[k], "zorder": 1.5 + k / 99}
-            look["label"] = f"epoch {epoch}"
-            curve = self.predictions[k]
-            self.lines_ += ax.plot(self.grid, curve, **styled(look, line_kw))
-        ax.set(xlabel=self.xlabel, ylabel=self.ylabel)
-        add_legend(self, [self.points_, *self.lines_], is_own, "right upper")
+        with drawing(self, ax, (6.4, 4.2)) as is_own:
+            import matplotlib as mpl
+
+            ax = self.ax_
+            (self.points_,) = ax.plot(self.x, self.y, **styled(data_look, point_kw))
+            colors = mpl.colormaps.get_cmap(cmap)(_shades(n_curves))
+            widths = np.linspace(1.2, 2.6, n_curves)
+            self.lines_ = []
+            for k, epoch in enumerate(self.epochs):
+                look = {"color": colors[k], "linewidth": widths[k]}
+                look |= {"zorder": 1.5 + k / 99, "label": f"epoch {epoch}"}
+                curve = self.predictions[k]
+                self.lines_ += ax.plot(self.grid, curve, **styled(look, line_kw))
+            ax.set(xlabel=self.xlabel, ylabel=self.ylabel)
+            add_legend(self, [self.points_, *self.lines_], is_own, "right upper")
         return self
 
 

@@ -18,8 +18,9 @@ from ._style import (
     KEYWORDS,
     SCALE,
     add_legend,
+    at_least_one_curve,
     draw_lines,
-    open_axes,
+    drawing,
     scale_axes,
     show_zero,
 )
@@ -182,19 +183,20 @@ class ScheduleDisplay(EstimatorCurvesMixin):
         ScheduleDisplay
             The display itself.
         """
-        is_own = open_axes(self, ax, (7.2, 4.0))
-        self.lines_ = draw_lines(
-            self.ax_,
-            self.learning_rates,
-            line_kw,
-            linewidth=2,
-            drawstyle="steps-post",
-        )
-        scale_axes(self.ax_, self.lines_, xscale, yscale)
-        if yscale == "linear":
-            show_zero(self.ax_)
-        self.ax_.set(xlabel="Epoch $t$", ylabel=r"Learning rate $\alpha_t$")
-        add_legend(self, self.lines_, is_own, "right upper", handlelength=3.5)
+        curves = at_least_one_curve(self.learning_rates, "learning_rates")
+        with drawing(self, ax, (7.2, 4.0)) as is_own:
+            self.lines_ = draw_lines(
+                self.ax_,
+                curves,
+                line_kw,
+                linewidth=2,
+                drawstyle="steps-post",
+            )
+            scale_axes(self.ax_, self.lines_, xscale, yscale)
+            if yscale == "linear":
+                show_zero(self.ax_)
+            self.ax_.set(xlabel="Epoch $t$", ylabel=r"Learning rate $\alpha_t$")
+            add_legend(self, self.lines_, is_own, "right upper", handlelength=3.5)
         return self
 
 
