@@ -399,6 +399,23 @@ def train(
     return SimpleNamespace(**{name: np.array(r) for name, r in records.items()})
 
 
+def stopped_early(validation_losses, tol, n_iter_no_change):
+    """Epochs trained, and the epoch whose parameters are kept.
+
+    Training ends after `n_iter_no_change` epochs in sequence without a validation loss
+    below (1 − tol) · the best; what is kept is the lowest of all, by however little.
+    """
+    best, n_stale = math.inf, 0
+    for epoch, loss in enumerate(validation_losses):
+        if loss < best * (1 - tol):
+            best, n_stale = loss, 0
+        else:
+            n_stale += 1
+        if n_stale == n_iter_no_change:
+            return epoch + 1, int(np.argmin(validation_losses[: epoch + 1]))
+    return len(validation_losses), int(np.argmin(validation_losses))
+
+
 def objective_along(phi, g, part):
     """J as a function of the step along −g."""
     return lambda step: batch_objective(phi - step * g, *part)

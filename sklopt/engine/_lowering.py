@@ -172,6 +172,8 @@ def lower_plan(
     shuffle,
     seed,
     tol,
+    validates,
+    stops_early,
     store,
 ):
     """What the candidates share. One type a field, or the loop is compiled again."""
@@ -190,6 +192,8 @@ def lower_plan(
         looks_ahead=bool((candidates["rule"] == Rule.NESTEROV).any()),
         searches_line=bool((candidates["schedule"] == Schedule.LINE_SEARCH).any()),
         is_by_row=bool(batch_size == 1 and is_descent and np.all(is_trained)),
+        validates=bool(validates),
+        stops_early=bool(stops_early),
         tol=0.0 if tol is None else float(tol),
         store=int(store),
     )

@@ -5,6 +5,7 @@ import numpy as np
 from ..kernels._codes import Bracket, Clock, Filled, Model, Phase, Ray, Status, Store
 from ..kernels._epoch import add_objective, advance
 from ..kernels._line_search import search_line
+from ..kernels._validation import validate
 from ._types import TALLY, Data, History, Record, Scratch, empty_entries
 
 TOO_LARGE = (
@@ -101,6 +102,7 @@ def train(
     max_epochs,
     *,
     is_divergence_fatal,
+    validation=None,
     is_cancelled=lambda: False,
     on_epoch=None,
 ):
@@ -116,6 +118,8 @@ def train(
     max_epochs : int
     is_divergence_fatal : bool
         Whether the epoch in which one of them diverges is the last of all.
+    validation : Validation, optional
+        What every epoch is judged on, where the plan validates.
     is_cancelled : callable
         Asked every few milliseconds whether the outcome is still wanted; else the state
         is left in the middle of an epoch.
@@ -139,6 +143,8 @@ def train(
                 advance(data, plan, candidates, state, scratch, record, CALL_BUDGET)
                 if plan.searches_line:
                     search_line(data, plan, candidates, state, scratch, CALL_BUDGET)
+                if plan.validates:
+                    validate(validation, plan, candidates, state, scratch, CALL_BUDGET)
             records.append(record)
             if is_cancelled():
                 break

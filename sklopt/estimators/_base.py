@@ -20,6 +20,7 @@ from ._callbacks import Watcher
 from ._inputs import unchanged_on_error, validated_data
 from ._learner import LOSSES, Learner
 from ._training import warn_if_unfinished
+from ._validation import checked_validation
 
 # From this tol on, whoever stops early wants to.
 COARSE_TOL = 1e-3
@@ -52,6 +53,8 @@ class GradientTrained(Learner, CallbackSupportMixin, RegressorMixin, BaseEstimat
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left"), None],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "shuffle": ["boolean"],
         "random_state": ["random_state"],
         "warm_start": ["boolean"],
@@ -71,8 +74,16 @@ class GradientTrained(Learner, CallbackSupportMixin, RegressorMixin, BaseEstimat
 
     @_fit_context(prefer_skip_nested_validation=True)
     @with_callbacks
-    def fit(self, X, y, sample_weight=None):
-        """Train on the whole of X until the objective stands still.
+    def fit(
+        self,
+        X,
+        y,
+        sample_weight=None,
+        X_val=None,
+        y_val=None,
+        sample_weight_val=None,
+    ):
+        """Train until the objective, or the validation loss, stands still.
 
         Parameters
         ----------
@@ -82,6 +93,14 @@ class GradientTrained(Learner, CallbackSupportMixin, RegressorMixin, BaseEstimat
             Targets; several targets are trained side by side on the same mini-batches.
         sample_weight : array-like of shape (n_samples,), default=None
             Weight of each sample, >= 0. Only their ratios matter.
+        X_val : array-like of shape (n_val, n_features), default=None
+            Samples that are not trained on but judge every epoch: what it ends with is
+            told by `validation_loss_curve_`, and ``early_stopping=True`` heeds it. A
+            `Pipeline` transforms them with ``transform_input=["X_val"]``.
+        y_val : array-like of shape (n_val,) or (n_val, n_targets), default=None
+            Their targets.
+        sample_weight_val : array-like of shape (n_val,), default=None
+            Their weights.
 
         Returns
         -------
@@ -95,11 +114,17 @@ class GradientTrained(Learner, CallbackSupportMixin, RegressorMixin, BaseEstimat
             left as it was.
         """
         watcher = Watcher(self, X, y, sample_weight)
+        validation = X_val, y_val, sample_weight_val
         with unchanged_on_error(self):
             data, is_single = validated_data(self, X, y, sample_weight, is_first=True)
             is_single = self._takes_as_single(data, is_single)
-            training = self._begun(data, is_single)
-            self._learn(data, training, self.max_iter, self.tol, watcher.watch)
+            held_out = checked_validation(self, data, *validation)
+            seeds = self._seeds()
+            data, held_out = self._parted(data, held_out, seeds[1])
+            training = self._begun(data, is_single, *seeds)
+            self._learn(
+                data, held_out, training, self.max_iter, self.tol, watcher.watch
+            )
         watcher.close()
         if self.tol is not None:
             owner = type(self).__name__
@@ -111,13 +136,27 @@ class GradientTrained(Learner, CallbackSupportMixin, RegressorMixin, BaseEstimat
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y, sample_weight=None):
+    def partial_fit(
+        self,
+        X,
+        y,
+        sample_weight=None,
+        X_val=None,
+        y_val=None,
+        sample_weight_val=None,
+    ):
         """Train for one epoch on X, from where the last call stopped.
 
         The optimizer goes on too: running averages, epochs and updates are those of
         one training, so that k calls on the same data are one `fit` of k epochs with
         ``tol=None``. ``learning_rate="auto"`` heeds the steepest of the data seen so
         far.
+
+        With ``early_stopping=True`` patience and the best parameters are those of one
+        training too: `stop_reason_` tells when a `fit` would have stopped, and `coef_`
+        or `phi_` are the best so far, while training goes on from the last. Validation
+        losses compare only if all calls get the same validation rows; where none are
+        passed, the same share of X is split off in every call.
 
         Parameters
         ----------
@@ -127,6 +166,14 @@ class GradientTrained(Learner, CallbackSupportMixin, RegressorMixin, BaseEstimat
             Targets.
         sample_weight : array-like of shape (n_samples,), default=None
             Weight of each sample, >= 0. Only their ratios matter.
+        X_val : array-like of shape (n_val, n_features), default=None
+            Samples that are not trained on but judge every epoch: what it ends with is
+            told by `validation_loss_curve_`, and ``early_stopping=True`` heeds it. A
+            `Pipeline` transforms them with ``transform_input=["X_val"]``.
+        y_val : array-like of shape (n_val,) or (n_val, n_targets), default=None
+            Their targets.
+        sample_weight_val : array-like of shape (n_val,), default=None
+            Their weights.
 
         Returns
         -------
@@ -139,17 +186,24 @@ class GradientTrained(Learner, CallbackSupportMixin, RegressorMixin, BaseEstimat
             If an input is not usable, or if training diverges; the estimator is then
             left as it was.
         """
+        validation = X_val, y_val, sample_weight_val
         with unchanged_on_error(self):
             is_first = not self._has_trained
             data, is_single = validated_data(self, X, y, sample_weight, is_first)
             is_single = self._takes_as_single(data, is_single)
+            held_out = checked_validation(self, data, *validation)
             if is_first:
-                training = self._begun(data, is_single)
+                seeds = self._seeds()
+                data, held_out = self._parted(data, held_out, seeds[1])
+                training = self._begun(data, is_single, *seeds)
             else:
                 # scikit-learn spares a fitted estimator's partial_fit this.
                 self._validate_params()
+                split_seed = self._training.split_seed
+                data, held_out = self._parted(data, held_out, split_seed)
                 training = self._resumed(data, is_single)
-            self._learn(data, training, max_epochs=1, tol=None)
+            tol = self.tol if self.early_stopping else None
+            self._learn(data, held_out, training, max_epochs=1, tol=tol)
         return self
 
     @property

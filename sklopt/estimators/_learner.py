@@ -1,5 +1,7 @@
 """From parameters and data to a trained model: lower → train → publish attributes."""
 
+from numbers import Integral
+
 import numpy as np
 from sklearn.utils import check_array, check_random_state
 
@@ -17,14 +19,25 @@ from ..engine._lowering import (
 from ..engine._rates import auto_rate, loss_curvature, measure_curvature
 from ..engine._restarts import best_of
 from ..engine._train import TOO_LARGE, join_histories, judge_start, objective
-from ..kernels._codes import Loss, Status, Store
+from ..engine._types import Validation
+from ..kernels._codes import Loss, Store
 from ..schedules import SCHEDULES
 from ..solvers import SOLVERS
 from ._coordinates import Coordinates
 from ._inputs import finite_cast, naming
 from ._training import Training, raise_if_diverged, stop_reasons
+from ._validation import split
 
 LOSSES = {"squared_error": Loss.SQUARED_ERROR}
+# Attributes that not every fit leaves.
+OPTIONAL = (
+    "path_",
+    "validation_loss_curve_",
+    "validation_scores_",
+    "best_validation_score_",
+    "_covariance",
+)
+
 _STORES = {False: Store.NEVER, "epoch": Store.EPOCH, "step": Store.STEP}
 
 
@@ -37,8 +50,8 @@ class Learner:
       epoch, (K, P), one row a candidate; `_check_start(origin, phi)`: a refusal of such
       that it cannot go on from;
     - `_model_fields(coordinates, n_features)`: the fields of `Plan` that are its own;
-    - `_run(data, plan, candidates, state, max_epochs, on_epoch)`: how candidates are
-      trained;
+    - `_run(data, plan, candidates, state, max_epochs, validation, on_epoch)`: how
+      candidates are trained;
     - `_parameters(phi)`: fitted attributes, and `_examine(data)`: a last look at them.
 
     and where it differs from the plain case: `_takes_as_single`, `_basis` and
@@ -73,10 +86,27 @@ class Learner:
         """By how much the objectives could easily be lower."""
         return np.zeros(data.y.shape[1])
 
-    def _begun(self, data, is_single):
-        """A training before its first epoch."""
+    def _seeds(self):
+        """Of the order of the rows, and of which of them are for validation.
+
+        The rows for validation stay the same while a training is built upon another; a
+        number draws those that it draws in `train_test_split`.
+        """
         rng = check_random_state(self.random_state)
         seed = int(rng.randint(np.iinfo(np.int32).max))
+        if self.warm_start and self._has_trained:
+            return seed, self._training.split_seed
+        is_number = isinstance(self.random_state, Integral)
+        return seed, self.random_state if is_number else seed
+
+    def _parted(self, data, held_out, split_seed):
+        """Rows to train on, and for validation: passed, split off, or None."""
+        if held_out is None and self.early_stopping:
+            return split(data, self.validation_fraction, split_seed)
+        return data, held_out
+
+    def _begun(self, data, is_single, seed, split_seed):
+        """A training before its first epoch."""
         coordinates = self._coordinates(data)
         phi = self._first_phi(coordinates.data(data), coordinates, is_single, seed)
         return Training.begun(
@@ -88,6 +118,7 @@ class Learner:
             targets=np.arange(len(phi)) % data.y.shape[1],
             is_single=is_single,
             seed=seed,
+            split_seed=split_seed,
         )
 
     def _resumed(self, data, is_single):
@@ -129,52 +160,56 @@ class Learner:
     def _parameters_of(self, training):
         """The parameters of a training under way, as fitted attributes."""
         progress = training.state.progress
-        best = best_of(progress["last"], training.targets, progress["status"])
+        loss = progress["lowest" if training.stops_early else "last"]
+        best = best_of(loss, training.targets, progress["status"])
         phi = training.coordinates.outward(training.state.phi)[best]
         return self._parameters(phi[0] if training.is_single else phi)
 
     def _last_phi(self):
         """The published parameters of the last fit, as `init` takes them."""
         training = self._training
-        phi = training.coordinates.outward(training.state.phi)[training.best]
+        phi = training.coordinates.outward(training.outcome)[training.best]
         return phi[0] if training.is_single else phi
 
-    def _learn(self, data, training, max_epochs, tol, watch=None):
+    def _learn(self, data, held_out, training, max_epochs, tol, watch=None):
         """Train, and publish the outcome.
 
-        `watch` gives, for a training, what is called after each of its epochs.
+        `held_out` are the rows for validation, or None; `watch` gives, for a training,
+        what is called after each of its epochs.
         """
-        is_new = training.is_new
-        inner = self._trained_on(training.coordinates.data(data), max_epochs)
-        training, candidates, plan = self._lowered(inner, training, tol)
+        is_new, coordinates = training.is_new, training.coordinates
+        inner = self._trained_on(coordinates.data(data), max_epochs)
+        validation = held_out and Validation.of(coordinates.data(held_out))
+        training, candidates, plan = self._lowered(inner, validation, training, tol)
         state = training.state
         judge_start(inner, plan, candidates, state, is_new)
         with np.errstate(over="ignore"):
-            reference = training.coordinates.size**2 * state.progress["reference"]
+            reference = coordinates.size**2 * state.progress["reference"]
         if not np.isfinite(reference).all():
             raise ValueError(TOO_LARGE)
-        status = state.progress["status"]
-        status[(status == Status.CONVERGED) | (status == Status.SATURATED)] = (
-            Status.RUNNING
-        )
+        training.wake()
         on_epoch = watch(training) if watch else None
-        history = self._run(inner, plan, candidates, state, max_epochs, on_epoch)
-        loss = objective(inner, plan, candidates, state.phi)
-        state.progress["final"] = loss
-        training = training._replace(best=best_of(loss, training.targets, status))
+        history = self._run(
+            inner, plan, candidates, state, max_epochs, validation, on_epoch
+        )
+        final = objective(inner, plan, candidates, state.phi)
+        state.progress["final"] = loss = final
+        if self.early_stopping:
+            loss = objective(inner, plan, candidates, training.outcome)
+        training = training.judged(loss)
         raise_if_diverged(
             type(self).__name__,
             training,
             candidates,
             history,
-            loss,
             is_auto=self.learning_rate == "auto",
         )
+        training.raise_if_unjudged()
         history = join_histories(training.history, history)
-        self._publish(training._replace(history=history), loss, data.X.dtype)
+        self._publish(training._replace(history=history), data.X.dtype)
         self._examine(data)
 
-    def _lowered(self, data, training, tol):
+    def _lowered(self, data, validation, training, tol):
         """What the engine reads of the parameters, and the training as it begins."""
         n_samples, n_features = data.X.shape
         solver = as_description(self.solver, SOLVERS)
@@ -216,27 +251,32 @@ class Learner:
             shuffle=self.shuffle,
             seed=training.seed,
             tol=tol,
+            validates=validation is not None,
+            stops_early=self.early_stopping,
             store=_STORES[self.store_path],
             **model,
         )
-        return training.under(candidates["rule"][0]), candidates, plan
+        training = training.under(candidates["rule"][0]).heeding(self.early_stopping)
+        return training, candidates, plan
 
-    def _publish(self, training, loss, dtype):
+    def _publish(self, training, dtype):
         """Set the fitted attributes."""
         progress, per_target = training.state.progress, training.per_target
         coordinates, history = training.coordinates, training.published_history()
         self._training = training
         self.n_iter_ = per_target(progress["n_epochs"])
         self.t_ = per_target(progress["n_updates"])
-        self.loss_ = per_target(coordinates.size**2 * loss)
+        self.loss_ = per_target(coordinates.size**2 * training.loss)
         self.stop_reason_ = per_target(stop_reasons(progress))
-        self.loss_curve_ = per_target(coordinates.size**2 * history.entries["loss"])
-        for name in ("path_", "_covariance"):
+        for name in OPTIONAL:
             vars(self).pop(name, None)
+        self.loss_curve_ = per_target(coordinates.size**2 * history.entries["loss"])
+        self.best_loss_ = np.nanmin(self.loss_curve_, axis=0)[()]
+        vars(self).update(training.validation_curves())
         if self.store_path:
             path = coordinates.outward(history.path[:, training.best])
             self.path_ = path[:, 0] if training.is_single else path
-        phi = coordinates.outward(training.state.phi)[training.best]
+        phi = coordinates.outward(training.outcome)[training.best]
         phi = finite_cast(phi, dtype, "the fitted parameters")
         vars(self).update(self._parameters(phi[0] if training.is_single else phi))
 

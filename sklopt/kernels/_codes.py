@@ -73,6 +73,7 @@ class Status(Code):
     DROPPED = 3
     SATURATED = 4
     STOPPED = 5
+    STOPPED_EARLY = 6
 
 
 class Clock(Code):
@@ -90,7 +91,8 @@ class Phase(Code):
     WALK = 1
     PROJECT = 2
     SEARCH = 3
-    CLOSE = 4
+    VALIDATE = 4
+    CLOSE = 5
 
 
 class Search(Code):

@@ -2,7 +2,8 @@
 
 An epoch is a chain of phases: draw the order (SHUFFLE), walk the mini-batches (WALK),
 search along the gradient if a candidate asks for it (PROJECT, SEARCH; see
-`_line_search`), then record and judge (CLOSE). Every phase that visits rows can stop
+`_line_search`), look at the validation rows if there are any (VALIDATE; see
+`_validation`), then record and judge (CLOSE). Every phase that visits rows can stop
 after any of them and be taken up again there, since all that the loop knows lives in
 arrays. So one call of `advance` trains many epochs of a small problem or a slice of a
 single epoch of a large one, and never holds back Ctrl-C.
@@ -35,7 +36,7 @@ from ._stopping import judge_epoch
 def advance(data, plan, candidates, state, scratch, record, budget):
     """Train until the budget is spent, the record is full or no candidate runs.
 
-    A line search that is due returns to the caller as well.
+    A line search or a validation that is due returns to the caller as well.
     """
     clock = state.clock
     while (
@@ -137,8 +138,16 @@ def walk(data, plan, candidates, state, scratch, record, budget):
     state.clock[Clock.ROW] = row
     if row == n_rows:
         state.clock[Clock.ROW] = 0
-        state.clock[Clock.PHASE] = Phase.PROJECT if plan.searches_line else Phase.CLOSE
+        state.clock[Clock.PHASE] = phase_after_walk(plan)
     return spent
+
+
+@kernel
+def phase_after_walk(plan):
+    """What is due once all mini-batches have been seen."""
+    if plan.searches_line:
+        return Phase.PROJECT
+    return Phase.VALIDATE if plan.validates else Phase.CLOSE
 
 
 @kernel
@@ -242,8 +251,12 @@ def close_epoch(data, plan, candidates, state, scratch, record):
             entry.n_updates = progress.n_updates
             if scratch.batch_weight[0] > 0.0:
                 entry.gradient_norm = norm(scratch.gradient, k)
+            if plan.validates:
+                entry.validation_loss = tally.validation_loss
+                entry.validation_score = tally.validation_score
             if progress.status == Status.RUNNING:
-                judge_epoch(plan, candidates[k], progress, loss)
+                judged = tally.validation_loss if plan.stops_early else loss
+                judge_epoch(plan, candidates[k], progress, loss, judged)
                 progress.n_epochs += 1
     is_line_search_step = plan.store == Store.STEP and plan.searches_line
     if plan.store == Store.EPOCH or is_line_search_step:
