@@ -360,6 +360,7 @@ def train(
         losses : (epochs,), the mean objective seen, before each update.
         rates : (epochs,), the rate of each epoch's last mini-batch.
         norms : (epochs,), ‖g‖ of each epoch's last mini-batch; NaN if it has no weight.
+        moves : (epochs,), length of the step that it made; likewise.
     """
     point_of, update = SOLVERS[solver]
     solver_params, schedule_params = solver_params or {}, schedule_params or {}
@@ -370,7 +371,7 @@ def train(
 
     phi = np.zeros(X.shape[1] + 1) if init is None else np.array(init, dtype=float)
     m, v, t = np.zeros_like(phi), np.zeros_like(phi), 0
-    path, steps, losses, rates, norms = [phi], [phi], [], [], []
+    path, steps, losses, rates, norms, moves = [phi], [phi], [], [], [], []
     for epoch, order in enumerate(orders):
         loss = 0.0
         for batch in batches(np.asarray(order), batch_size):
@@ -378,7 +379,7 @@ def train(
             point = point_of(phi, m, rate)
             part = X[batch], y[batch], s[batch], alpha, model
             loss += batch_objective(point, *part) * len(batch) / len(y)
-            norm = math.nan
+            norm = move = math.nan
             if s[batch].sum() == 0:
                 continue  # a batch without weight says nothing
             g = batch_gradient(point, *part, is_trained)
@@ -388,14 +389,16 @@ def train(
                 rate = line_search(J, learning_rate, **schedule_params)
             phi, m, v = update(phi, m, v, g, rate, t, **solver_params)
             t += 1
+            move = np.linalg.norm(phi - steps[-1])
             steps.append(phi)
         schedule_rates.close_epoch(loss)
         path.append(phi)
         losses.append(loss)
         rates.append(rate)
         norms.append(norm)
+        moves.append(move)
     records = {"path": path, "steps": steps, "losses": losses}
-    records |= {"rates": rates, "norms": norms}
+    records |= {"rates": rates, "norms": norms, "moves": moves}
     return SimpleNamespace(**{name: np.array(r) for name, r in records.items()})
 
 

@@ -78,6 +78,8 @@ ENTRY = _record_dtype(
     loss=np.float64,  # mean objective seen during the epoch
     rate=np.float64,  # learning rate at its end
     gradient_norm=np.float64,  # of its last mini-batch; NaN if that has no weight
+    step_norm=np.float64,  # of the update that followed; NaN likewise
+    seconds=np.float64,  # that it took
     validation_loss=np.float64,  # of the parameters at its end; NaN without such rows
     validation_score=np.float64,  # their R²
     n_updates=np.int64,  # since the beginning
@@ -152,6 +154,7 @@ class Plan(NamedTuple):
     stops_early: bool  # whether patience looks at them, and the best φ is kept
     tol: float
     store: int
+    store_every: int  # of the updates
 
 
 class State(NamedTuple):
@@ -190,6 +193,7 @@ class Scratch(NamedTuple):
     point: np.ndarray  # (K, P), where the gradient is taken
     gradient: np.ndarray  # (K, P)
     tally: np.ndarray  # (K,) of TALLY
+    before: np.ndarray  # (K, P), φ before the last update of the epoch
     batch_weight: np.ndarray  # (1,)
     order: np.ndarray  # (n_samples,), or (0,) without shuffling
     ray: np.ndarray  # (K, 2, n_samples), z and its slope; empty without line search

@@ -26,6 +26,13 @@ from ._validation import checked_validation
 COARSE_TOL = 1e-3
 
 
+class _Count(Interval):
+    """Numbers, of which True is none."""
+
+    def is_satisfied_by(self, val):
+        return not isinstance(val, bool | np.bool_) and super().is_satisfied_by(val)
+
+
 class GradientTrained(Learner, CallbackSupportMixin, RegressorMixin, BaseEstimator):
     """Base of the estimators that the engine trains.
 
@@ -58,7 +65,11 @@ class GradientTrained(Learner, CallbackSupportMixin, RegressorMixin, BaseEstimat
         "shuffle": ["boolean"],
         "random_state": ["random_state"],
         "warm_start": ["boolean"],
-        "store_path": [StrOptions({"epoch", "step"}), Options(bool, {False})],
+        "store_path": [
+            StrOptions({"epoch", "step"}),
+            Options(bool, {False}),
+            _Count(Integral, 1, None, closed="left"),
+        ],
     }
 
     def _validate_params(self):
@@ -211,8 +222,13 @@ class GradientTrained(Learner, CallbackSupportMixin, RegressorMixin, BaseEstimat
         """The training epoch by epoch, as a pandas DataFrame.
 
         Columns: ``epoch`` from 0; ``update``, how many so far; ``loss``, the mean
-        objective seen during the epoch; ``learning_rate`` at its end;
-        ``gradient_norm`` of its last mini-batch; with several targets also ``target``.
+        objective seen during the epoch; ``validation_loss`` and ``validation_score``
+        (R²) of the parameters that it ends with, two columns that are there only if an
+        epoch had validation rows, and NaN where it had none; ``learning_rate`` at its
+        end; ``gradient_norm`` of its last mini-batch and ``step_norm`` of the update
+        that followed, ‖Δφ‖, in the units that are trained and NaN if that batch had no
+        weight; ``seconds`` that it took, where epochs of less than 10 ms share the time
+        of their neighbours; with several targets also ``target``.
         """
         import pandas as pd
 

@@ -85,8 +85,9 @@ class GaborRegressor(UncertaintyMixin, GradientTrained):
         Where starts and the order of the rows come from.
     warm_start : bool, default=False
         Whether `fit` starts at the parameters of the last fit only.
-    store_path : {False, "epoch", "step"}, default=False
-        Whether to keep the parameters after every epoch or every update in `path_`.
+    store_path : {False, "epoch", "step"} or int, default=False
+        Whether to keep the parameters in `path_`: after every epoch, every update, or
+        every `store_path`-th update of the training.
     n_jobs : int or None, default=None
         Threads that the starts are shared among; None is one, -1 all cores. The
         outcome does not depend on it.
@@ -113,11 +114,13 @@ class GaborRegressor(UncertaintyMixin, GradientTrained):
         R² after the epoch of the lowest validation loss; with `early_stopping` that of
         the fitted parameters.
     history_ : DataFrame
-        Epoch, update, loss, learning_rate and gradient_norm of the best start.
+        A row an epoch of the best start: epoch, update, loss, validation_loss,
+        validation_score, learning_rate, gradient_norm, step_norm, seconds. Its
+        docstring tells of each.
     path_ : ndarray of shape (n_points, n_params)
         Parameters of the best start: those it began with, then those after every epoch
-        or update; φ₀…φ_d, then amplitude and offset where one of them is trained. Only
-        with `store_path`.
+        or update, or k-th update; φ₀…φ_d, then amplitude and offset where one of them
+        is trained. Only with `store_path`.
     init_results_ : DataFrame
         A row a start: `restart`, the starting parameters ``start_0``…, the final ones
         ``phi_0``…, `loss`, `n_iter` and `stop_reason`.

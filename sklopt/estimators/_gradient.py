@@ -77,8 +77,9 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
     warm_start : bool, default=False
         Whether `fit` begins at the parameters of the last fit instead of `init`. The
         optimizer begins anew; `partial_fit` is what goes on with it.
-    store_path : {False, "epoch", "step"}, default=False
-        Whether to keep the parameters after every epoch or every update in `path_`.
+    store_path : {False, "epoch", "step"} or int, default=False
+        Whether to keep the parameters in `path_`: after every epoch, every update, or
+        every `store_path`-th update of the training.
     precompute : "auto" or bool, default="auto"
         Whether full batches are trained on sufficient statistics, the products of the
         columns of X and y: after one pass over X an epoch costs O(n_features²) instead
@@ -112,11 +113,14 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
         R² after the epoch of the lowest validation loss; with `early_stopping` that of
         the fitted parameters.
     history_ : DataFrame
-        Epoch, update, loss, learning_rate and gradient_norm, a row an epoch.
+        A row an epoch: epoch, update, loss, validation_loss, validation_score,
+        learning_rate, gradient_norm, step_norm, seconds. Its docstring tells of each.
     path_ : ndarray of shape (n_points, n_features + 1)
         Parameters, intercept first: those of the start, then those after every epoch
-        or update. (n_points, n_targets, n_features + 1) for several targets. Only with
-        `store_path`.
+        or update: 1 + n_iter_ or 1 + t_ points, or 1 + t_ // k for every k-th.
+        (n_points, n_targets, n_features + 1) for several targets. Only with
+        `store_path`; where that changes between calls of `partial_fit`, the path begins
+        anew.
     covariance_ : ndarray of shape (n_features + 1, n_features + 1)
         Covariance σ²(ZᵀSZ)⁻¹ of intercept and coefficients at a least-squares fit, with
         Z = (1, X) and σ² = Σ s r²/(n − p); one a target where y has several; NaN, with

@@ -20,7 +20,7 @@ from ..engine._rates import auto_rate, loss_curvature, measure_curvature
 from ..engine._restarts import best_of
 from ..engine._train import TOO_LARGE, join_histories, judge_start, objective
 from ..engine._types import Validation
-from ..kernels._codes import Loss, Store
+from ..kernels._codes import Loss
 from ..schedules import SCHEDULES
 from ..solvers import SOLVERS
 from ._coordinates import Coordinates
@@ -37,8 +37,6 @@ OPTIONAL = (
     "best_validation_score_",
     "_covariance",
 )
-
-_STORES = {False: Store.NEVER, "epoch": Store.EPOCH, "step": Store.STEP}
 
 
 class Learner:
@@ -111,7 +109,7 @@ class Learner:
         phi = self._first_phi(coordinates.data(data), coordinates, is_single, seed)
         return Training.begun(
             phi,
-            bool(self.store_path),
+            self.store_path,
             start=phi,
             basis=self._basis(),
             coordinates=coordinates,
@@ -133,7 +131,7 @@ class Learner:
             )
         phi = training.coordinates.outward(training.state.phi)
         self._check_start("the last fit", phi)
-        resumed = training.resumed(bool(self.store_path))
+        resumed = training.resumed(self.store_path)
         if self._basis() == training.basis:
             return resumed  # standardised once, for the data of the first call
         moved = resumed.moved(self._coordinates(data))
@@ -253,7 +251,7 @@ class Learner:
             tol=tol,
             validates=validation is not None,
             stops_early=self.early_stopping,
-            store=_STORES[self.store_path],
+            store_path=self.store_path,
             **model,
         )
         training = training.under(candidates["rule"][0]).heeding(self.early_stopping)

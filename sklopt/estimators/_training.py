@@ -1,6 +1,7 @@
 """What an estimator keeps of its training, and what it says of how that ended."""
 
 import warnings
+from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
@@ -45,6 +46,7 @@ class Training(NamedTuple):
     coordinates: Coordinates  # of the parameters in `state`, `history` and `start`
     targets: np.ndarray  # (K,), the column of y of each candidate
     is_single: bool  # whether y was one target without an axis of its own
+    store_path: bool | str | int  # which points the path is of
     seed: int
     split_seed: int | np.random.RandomState | None
     curvature: Curvature = Curvature()  # the worst that learning_rate="auto" met
@@ -54,10 +56,10 @@ class Training(NamedTuple):
     best: np.ndarray | None = None  # the candidate that is published of each target
 
     @classmethod
-    def begun(cls, phi, is_path_kept, **others):
+    def begun(cls, phi, store_path, **others):
         """Before the first epoch, at φ of shape (K, P)."""
-        state, history = State.first(phi), History.empty(phi, is_path_kept)
-        return cls(state, history, **others)
+        state, history = State.first(phi), History.empty(phi, bool(store_path))
+        return cls(state, history, store_path=store_path, **others)
 
     @property
     def is_new(self):
@@ -69,14 +71,14 @@ class Training(NamedTuple):
         """The parameters that count, (K, P)."""
         return self.state.outcome(self.stops_early)
 
-    def resumed(self, is_path_kept):
+    def resumed(self, store_path):
         """A copy to go on with. The path has no holes: a new wish begins it anew."""
         state = State(*(array.copy() for array in self.state))
         history = self.history
-        if not (is_path_kept and len(history.path)):
-            path = History.empty(state.phi, is_path_kept).path
+        if store_path != self.store_path:
+            path = History.empty(state.phi, bool(store_path)).path
             history = history._replace(path=path)
-        return self._replace(state=state, history=history)
+        return self._replace(state=state, history=history, store_path=store_path)
 
     def under(self, rule):
         """The training as a rule takes it up: its running averages, or none."""
@@ -170,9 +172,11 @@ class Training(NamedTuple):
         entries, path = self.history
         n_epochs = np.isfinite(entries["rate"][:, self.best]).any(axis=1).nonzero()[0]
         entries = entries[: n_epochs[-1] + 1 if n_epochs.size else 0]
-        is_by_step = len(path) > 1 + progress["n_epochs"].max()
-        clock = "n_updates" if is_by_step else "n_epochs"
-        n_more = progress[clock].max() - published[clock].max()
+        if not self.store_path:
+            return History(entries, path)
+        clock = "n_epochs" if self.store_path == "epoch" else "n_updates"
+        every = self.store_path if isinstance(self.store_path, Integral) else 1
+        n_more = progress[clock].max() // every - published[clock].max() // every
         return History(entries, path[: len(path) - n_more])
 
     def validation_curves(self):
@@ -205,6 +209,8 @@ class Training(NamedTuple):
                 "validation_score": entries["validation_score"],
                 "learning_rate": entries["rate"],
                 "gradient_norm": entries["gradient_norm"],
+                "step_norm": entries["step_norm"],
+                "seconds": entries["seconds"],
             }
             if not self.is_single:
                 columns["target"] = np.full(len(entries), target)

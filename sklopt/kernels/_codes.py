@@ -82,6 +82,7 @@ class Clock(Code):
     EPOCH = 0
     PHASE = 1
     ROW = 2
+    UPDATE = 3
 
 
 class Phase(Code):
@@ -104,7 +105,7 @@ class Search(Code):
 
 
 class Store(Code):
-    """How often the parameters are recorded."""
+    """How often the parameters are recorded; of steps every `Plan.store_every`-th."""
 
     NEVER = 0
     EPOCH = 1

@@ -24,7 +24,7 @@ from ._models import (
     prediction_at,
 )
 from ._penalties import add_penalty_gradient, penalty_value
-from ._records import norm, record_point
+from ._records import distance, norm, record_point, record_update, remember
 from ._rows import row_loss, row_slope, row_weight
 from ._rules import apply_rule, look_ahead
 from ._schedules import rate_at
@@ -127,11 +127,12 @@ def walk(data, plan, candidates, state, scratch, record, budget):
         spent += (stop - row) * row_cost
         row = stop
         if stop == batch_stop:
+            if batch_stop == n_rows:
+                remember(state.phi, scratch.before)
             size = batch_stop - batch_start
             close_batch(plan, candidates, state, scratch, point, size)
-            is_step_taken = scratch.batch_weight[0] > 0.0 and not plan.searches_line
-            if plan.store == Store.STEP and is_step_taken:
-                record_point(state.phi, record)
+            if scratch.batch_weight[0] > 0.0 and not plan.searches_line:
+                record_update(plan, state, record)
             spent += batch_cost
             if not is_any_running(state.progress):
                 row = n_rows
@@ -255,12 +256,15 @@ def close_epoch(data, plan, candidates, state, scratch, record):
                 entry.validation_loss = tally.validation_loss
                 entry.validation_score = tally.validation_score
             if progress.status == Status.RUNNING:
+                if scratch.batch_weight[0] > 0.0:
+                    entry.step_norm = distance(state.phi, scratch.before, k)
                 judged = tally.validation_loss if plan.stops_early else loss
                 judge_epoch(plan, candidates[k], progress, loss, judged)
                 progress.n_epochs += 1
-    is_line_search_step = plan.store == Store.STEP and plan.searches_line
-    if plan.store == Store.EPOCH or is_line_search_step:
+    if plan.store == Store.EPOCH:
         record_point(state.phi, record)
+    if plan.searches_line:
+        record_update(plan, state, record)
     record.filled[Filled.EPOCHS] += 1
     state.clock[Clock.EPOCH] += 1
     state.clock[Clock.PHASE], state.clock[Clock.ROW] = Phase.SHUFFLE, 0

@@ -44,7 +44,7 @@ BAD_PARAMS = [
     *(({"penalty": p}, "penalty") for p in ("L2", "none", 0)),
     *(({"loss": name}, "loss") for name in ("squared", "mse", None)),
     *(({"alpha": a}, "alpha") for a in (-1e-9, np.nan, np.inf, None)),
-    *(({"store_path": s}, "store_path") for s in (True, "steps", None)),
+    *(({"store_path": s}, "store_path") for s in (True, "steps", None, 0, 1.5)),
     *(({"random_state": r}, "random_state") for r in (-1, "0", 1.5)),
     ({"fit_intercept": "yes"}, "fit_intercept"),
     ({"shuffle": None}, "shuffle"),

@@ -11,6 +11,7 @@ from cases import (
     both_methods,
     both_states,
     every_solver,
+    history_of,
     make_model,
     model_in,
     parameters,
@@ -85,7 +86,9 @@ def assert_same_training(pieces, whole):
         "best_validation_score_",
     ):
         assert_array_equal(getattr(pieces, name), getattr(whole, name))
-    pd.testing.assert_frame_equal(pieces.history_, whole.history_, check_exact=True)
+    pd.testing.assert_frame_equal(
+        history_of(pieces), history_of(whole), check_exact=True
+    )
 
 
 # --- the best epoch --------------------------------------------------------------
@@ -215,8 +218,8 @@ def test_validation_rows_alone_change_nothing(solver):
     assert_array_equal(parameters(watched), parameters(alone))
     assert watched.stop_reason_ == alone.stop_reason_ == "tol"
     columns = ["validation_loss", "validation_score"]
-    rest = watched.history_.drop(columns=columns)
-    pd.testing.assert_frame_equal(rest, alone.history_, check_exact=True)
+    rest = history_of(watched).drop(columns=columns)
+    pd.testing.assert_frame_equal(rest, history_of(alone), check_exact=True)
     assert_array_equal(
         watched.history_["validation_loss"], watched.validation_loss_curve_
     )

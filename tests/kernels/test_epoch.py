@@ -10,6 +10,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from cases import history_of
 
 from sklopt import GradientRegressor
 from sklopt.engine import _train
@@ -242,7 +243,7 @@ def training(setting, **settings):
         *setting, max_iter=4, store_path="epoch", penalty="l2", **settings
     )
     model.fit(X, y, weight)
-    return model.coef_, model.intercept_, model.path_, model.history_.to_numpy()
+    return model.coef_, model.intercept_, model.path_, history_of(model).to_numpy()
 
 
 @pytest.mark.reduced
