@@ -146,8 +146,8 @@ def race(
         How many threads share the candidates; the outcome is the same for any number.
     validation : Validation, optional
     on_epoch : callable, optional
-        Called after every epoch, with all candidates in one thread; whether it was the
-        last.
+        Called after every epoch with its entries (K,), all candidates in one thread;
+        whether it was the last.
 
     Returns
     -------

@@ -126,7 +126,7 @@ def train(
         Asked every few milliseconds whether the outcome is still wanted; else the state
         is left in the middle of an epoch.
     on_epoch : callable, optional
-        Called after every epoch; whether it was the last.
+        Called after every epoch with its entries (K,); whether it was the last.
 
     Returns
     -------
@@ -155,7 +155,7 @@ def train(
             n_epochs += int(record.filled[Filled.EPOCHS])
             if on_epoch is None:
                 capacity = min(2 * capacity, LONGEST_RECORD)
-            elif on_epoch():
+            elif on_epoch(record.entries[-1]):
                 status = state.progress["status"]
                 status[status == Status.RUNNING] = Status.STOPPED
     return History(

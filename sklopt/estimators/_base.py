@@ -70,6 +70,7 @@ class GradientTrained(Learner, CallbackSupportMixin, RegressorMixin, BaseEstimat
             Options(bool, {False}),
             _Count(Integral, 1, None, closed="left"),
         ],
+        "verbose": ["verbose"],
     }
 
     def _validate_params(self):

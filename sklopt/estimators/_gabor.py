@@ -88,6 +88,9 @@ class GaborRegressor(UncertaintyMixin, GradientTrained):
     store_path : {False, "epoch", "step"} or int, default=False
         Whether to keep the parameters in `path_`: after every epoch, every update, or
         every `store_path`-th update of the training.
+    verbose : int or bool, default=0
+        Whether to print loss, validation loss and learning rate after every epoch, or
+        with k after every k-th; of the best start. Epochs are counted from 1.
     n_jobs : int or None, default=None
         Threads that the starts are shared among; None is one, -1 all cores. The
         outcome does not depend on it.
@@ -209,6 +212,7 @@ class GaborRegressor(UncertaintyMixin, GradientTrained):
         random_state=None,
         warm_start=False,
         store_path=False,
+        verbose=0,
         n_jobs=None,
     ):
         self.solver = solver
@@ -233,6 +237,7 @@ class GaborRegressor(UncertaintyMixin, GradientTrained):
         self.random_state = random_state
         self.warm_start = warm_start
         self.store_path = store_path
+        self.verbose = verbose
         self.n_jobs = n_jobs
 
     def predict(self, X):

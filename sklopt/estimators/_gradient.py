@@ -80,6 +80,9 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
     store_path : {False, "epoch", "step"} or int, default=False
         Whether to keep the parameters in `path_`: after every epoch, every update, or
         every `store_path`-th update of the training.
+    verbose : int or bool, default=0
+        Whether to print loss, validation loss and learning rate after every epoch, or
+        with k after every k-th; of several targets the mean. Epochs are counted from 1.
     precompute : "auto" or bool, default="auto"
         Whether full batches are trained on sufficient statistics, the products of the
         columns of X and y: after one pass over X an epoch costs O(n_features²) instead
@@ -201,6 +204,7 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
         random_state=None,
         warm_start=False,
         store_path=False,
+        verbose=0,
         precompute="auto",
         compute_covariance=False,
     ):
@@ -222,6 +226,7 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
         self.random_state = random_state
         self.warm_start = warm_start
         self.store_path = store_path
+        self.verbose = verbose
         self.precompute = precompute
         self.compute_covariance = compute_covariance
 

@@ -27,6 +27,7 @@ from ._coordinates import Coordinates
 from ._inputs import finite_cast, naming
 from ._training import Training, raise_if_diverged, stop_reasons
 from ._validation import split
+from ._verbose import reporter
 
 LOSSES = {"squared_error": Loss.SQUARED_ERROR}
 # Attributes that not every fit leaves.
@@ -186,7 +187,7 @@ class Learner:
         if not np.isfinite(reference).all():
             raise ValueError(TOO_LARGE)
         training.wake()
-        on_epoch = watch(training) if watch else None
+        on_epoch = self._listener(training, watch)
         history = self._run(
             inner, plan, candidates, state, max_epochs, validation, on_epoch
         )
@@ -206,6 +207,19 @@ class Learner:
         history = join_histories(training.history, history)
         self._publish(training._replace(history=history), data.X.dtype)
         self._examine(data)
+
+    def _listener(self, training, watch):
+        """What is called after every epoch, or None where nobody listens."""
+        heard = watch(training) if watch else None
+        if not self.verbose:
+            return heard
+        report = reporter(int(self.verbose), training)
+
+        def on_epoch(entries):
+            report(entries)
+            return heard is not None and heard(entries)
+
+        return on_epoch
 
     def _lowered(self, data, validation, training, tol):
         """What the engine reads of the parameters, and the training as it begins."""
