@@ -157,6 +157,8 @@ class Cosine(BaseEstimator):
 class Plateau(BaseEstimator):
     """A rate that drops whenever the objective stands still.
 
+    With ``early_stopping`` it is the validation loss that is looked at.
+
     After more than `patience` epochs without an improvement larger than `threshold`,
     the rate is multiplied by `factor`, as torch's ``ReduceLROnPlateau`` does. A drop
     also renews the patience of the estimator's ``tol``, so that training ends at a

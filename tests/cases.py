@@ -160,6 +160,11 @@ def parameters(model):
     return np.append(model.intercept_, model.coef_)
 
 
+def history_of(model):
+    """What a fit leaves in `history_`, without the time it took."""
+    return model.history_.drop(columns="seconds")
+
+
 def _name_and_params(description, names):
     (name,) = (name for name, kind in names.items() if kind is type(description))
     return name, description.get_params()

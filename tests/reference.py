@@ -395,6 +395,7 @@ def train(
         losses : (epochs,), the mean objective seen, before each update.
         rates : (epochs,), the rate of each epoch's last mini-batch.
         norms : (epochs,), ‖g‖ of each epoch's last mini-batch; NaN if it has no weight.
+        moves : (epochs,), length of the step that it made; likewise.
     """
     point_of, update = SOLVERS[solver]
     solver_params, schedule_params = solver_params or {}, schedule_params or {}
@@ -405,7 +406,7 @@ def train(
 
     phi = np.zeros(X.shape[1] + 1) if init is None else np.array(init, dtype=float)
     m, v, t = np.zeros_like(phi), np.zeros_like(phi), 0
-    path, steps, losses, rates, norms = [phi], [phi], [], [], []
+    path, steps, losses, rates, norms, moves = [phi], [phi], [], [], [], []
     for epoch, order in enumerate(orders):
         loss = 0.0
         for batch in batches(np.asarray(order), batch_size):
@@ -413,7 +414,7 @@ def train(
             point = point_of(phi, m, rate)
             part = X[batch], y[batch], s[batch], alpha, model
             loss += batch_objective(point, *part) * len(batch) / len(y)
-            norm = math.nan
+            norm = move = math.nan
             if s[batch].sum() == 0:
                 continue  # a batch without weight says nothing
             g = batch_gradient(point, *part, is_trained)
@@ -423,15 +424,34 @@ def train(
                 rate = line_search(J, learning_rate, **schedule_params)
             phi, m, v = update(phi, m, v, g, rate, t, **solver_params)
             t += 1
+            move = np.linalg.norm(phi - steps[-1])
             steps.append(phi)
         schedule_rates.close_epoch(loss)
         path.append(phi)
         losses.append(loss)
         rates.append(rate)
         norms.append(norm)
+        moves.append(move)
     records = {"path": path, "steps": steps, "losses": losses}
-    records |= {"rates": rates, "norms": norms}
+    records |= {"rates": rates, "norms": norms, "moves": moves}
     return SimpleNamespace(**{name: np.array(r) for name, r in records.items()})
+
+
+def stopped_early(validation_losses, tol, n_iter_no_change):
+    """Epochs trained, and the epoch whose parameters are kept.
+
+    Training ends after `n_iter_no_change` epochs in sequence without a validation loss
+    below (1 − tol) · the best; what is kept is the lowest of all, by however little.
+    """
+    best, n_stale = math.inf, 0
+    for epoch, loss in enumerate(validation_losses):
+        if loss < best * (1 - tol):
+            best, n_stale = loss, 0
+        else:
+            n_stale += 1
+        if n_stale == n_iter_no_change:
+            return epoch + 1, int(np.argmin(validation_losses[: epoch + 1]))
+    return len(validation_losses), int(np.argmin(validation_losses))
 
 
 def objective_along(phi, g, part):

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from ..kernels._codes import Penalty, Rule, Schedule
+from ..kernels._codes import Penalty, Rule, Schedule, Store
 from ..schedules import (
     Constant,
     Cosine,
@@ -165,6 +165,18 @@ def lower_penalty(penalty, alpha):
     return {"penalty": code, "alpha": alpha}
 
 
+def lower_store(store_path):
+    """Fields of the plan that tell which parameters are recorded."""
+    match store_path:
+        case False:
+            return {"store": int(Store.NEVER), "store_every": 1}
+        case "epoch":
+            return {"store": int(Store.EPOCH), "store_every": 1}
+        case "step":
+            return {"store": int(Store.STEP), "store_every": 1}
+    return {"store": int(Store.STEP), "store_every": int(store_path)}
+
+
 def lower_candidates(n_candidates, **fields):
     """Candidates from fields that are numbers, or arrays with one number a row."""
     candidates = np.zeros(n_candidates, dtype=CANDIDATE)
@@ -189,7 +201,9 @@ def lower_plan(
     block_size,
     seed,
     tol,
-    store,
+    validates,
+    stops_early,
+    store_path,
 ):
     """What the candidates share. One type a field, or the loop is compiled again."""
     is_descent = (candidates["rule"] == Rule.DESCENT).all()
@@ -210,6 +224,8 @@ def lower_plan(
         looks_ahead=bool((candidates["rule"] == Rule.NESTEROV).any()),
         searches_line=bool((candidates["schedule"] == Schedule.LINE_SEARCH).any()),
         is_by_row=bool(batch_size == 1 and is_descent and np.all(is_trained)),
+        validates=bool(validates),
+        stops_early=bool(stops_early),
         tol=0.0 if tol is None else float(tol),
-        store=int(store),
+        **lower_store(store_path),
     )

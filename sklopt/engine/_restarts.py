@@ -106,7 +106,8 @@ def best_of(loss, targets, status):
 def mark_saturated(data, plan, state):
     """Tell the starts whose wave no sample sees."""
     X = data.X[data.weight > 0] if data.weight.size else data.X
-    for phi, progress in zip(state.phi, state.progress, strict=True):
+    reached = state.outcome(plan.stops_early)
+    for phi, progress in zip(reached, state.progress, strict=True):
         with np.errstate(all="ignore"):
             z = phi[0] + plan.input_scale * (X @ phi[1 : plan.n_weights + 1])
             is_seen = is_visible(z, plan.window)
@@ -114,8 +115,22 @@ def mark_saturated(data, plan, state):
             progress["status"] = Status.SATURATED
 
 
-def race(data, plan, candidates, state, max_epochs, *, drops, n_threads, on_epoch=None):
+def race(
+    data,
+    plan,
+    candidates,
+    state,
+    max_epochs,
+    *,
+    drops,
+    n_threads,
+    validation=None,
+    on_epoch=None,
+):
     """Train all starts; drop the worse half of the running ones at every rung.
+
+    Worse are those of a higher objective or, with early stopping, of a higher lowest
+    validation loss.
 
     Parameters
     ----------
@@ -129,9 +144,10 @@ def race(data, plan, candidates, state, max_epochs, *, drops, n_threads, on_epoc
         Whether any is dropped at all.
     n_threads : int
         How many threads share the candidates; the outcome is the same for any number.
+    validation : Validation, optional
     on_epoch : callable, optional
-        Called after every epoch, with all candidates in one thread; whether it was the
-        last.
+        Called after every epoch with its entries (K,), all candidates in one thread;
+        whether it was the last.
 
     Returns
     -------
@@ -143,7 +159,9 @@ def race(data, plan, candidates, state, max_epochs, *, drops, n_threads, on_epoc
     while n_epochs < max_epochs and _running(state).any():
         n_more = min(rung, max_epochs) - n_epochs
         if on_epoch is None:
-            more = _train_running(data, plan, candidates, state, n_more, n_threads)
+            more = _train_running(
+                data, plan, candidates, state, n_more, n_threads, validation
+            )
         else:
             more = train(
                 data,
@@ -152,21 +170,23 @@ def race(data, plan, candidates, state, max_epochs, *, drops, n_threads, on_epoc
                 state,
                 n_more,
                 is_divergence_fatal=False,
+                validation=validation,
                 on_epoch=on_epoch,
             )
         history = join_histories(history, more)
         n_epochs, rung = n_epochs + n_more, 2 * rung
         if n_epochs < max_epochs:
-            _drop_worse_half(state)
+            by = "lowest" if plan.stops_early else "last"
+            _drop_worse_half(state.progress, by)
     return history
 
 
-def _train_running(data, plan, candidates, state, n_epochs, n_threads):
+def _train_running(data, plan, candidates, state, n_epochs, n_threads, validation):
     """Train the candidates that are running, in threads; the others stand still."""
     shares = np.array_split(np.flatnonzero(_running(state)), n_threads)
     shares = [rows for rows in shares if rows.size]
     states = [
-        State(state.phi[r], state.slots[r], state.progress[r], state.clock.copy())
+        State(*(array[r] for array in state[:-1]), clock=state.clock.copy())
         for r in shares
     ]
     is_cancelled = threading.Event()
@@ -179,6 +199,7 @@ def _train_running(data, plan, candidates, state, n_epochs, n_threads):
             part,
             n_epochs,
             is_divergence_fatal=False,
+            validation=validation,
             is_cancelled=is_cancelled.is_set,
         )
 
@@ -216,8 +237,8 @@ def _running(state):
     return state.progress["status"] == Status.RUNNING
 
 
-def _drop_worse_half(state):
-    running = np.flatnonzero(_running(state))
-    order = np.argsort(state.progress["last"][running], kind="stable")
+def _drop_worse_half(progress, by):
+    running = np.flatnonzero(progress["status"] == Status.RUNNING)
+    order = np.argsort(progress[by][running], kind="stable")
     n_kept = -(-len(running) // 2)
-    state.progress["status"][running[order[n_kept:]]] = Status.DROPPED
+    progress["status"][running[order[n_kept:]]] = Status.DROPPED

@@ -1,11 +1,14 @@
 """Training: give the compiled loop its memory, call it in slices, join its records."""
 
+from time import perf_counter
+
 import numpy as np
 
 from ..kernels._codes import Bracket, Clock, Filled, Model, Phase, Ray, Status, Store
 from ..kernels._epoch import add_objective, advance
 from ..kernels._line_search import search_line
 from ..kernels._models import GROUP_SIZE
+from ..kernels._validation import validate
 from ._rows import let_go, row_blocks
 from ._types import TALLY, Data, History, Record, Scratch, empty_entries
 
@@ -108,6 +111,7 @@ def train(
     max_epochs,
     *,
     is_divergence_fatal,
+    validation=None,
     is_cancelled=lambda: False,
     on_epoch=None,
 ):
@@ -123,11 +127,13 @@ def train(
     max_epochs : int
     is_divergence_fatal : bool
         Whether the epoch in which one of them diverges is the last of all.
+    validation : Validation, optional
+        What every epoch is judged on, where the plan validates.
     is_cancelled : callable
         Asked every few milliseconds whether the outcome is still wanted; else the state
         is left in the middle of an epoch.
     on_epoch : callable, optional
-        Called after every epoch; whether it was the last.
+        Called after every epoch with its entries (K,); whether it was the last.
 
     Returns
     -------
@@ -140,26 +146,51 @@ def train(
     with np.errstate(all="ignore"):
         while n_epochs < max_epochs and _is_unfinished(state, is_divergence_fatal):
             record = _record(data, plan, state, min(capacity, max_epochs - n_epochs))
+            timer = _Timer(record)
             while record.filled[Filled.EPOCHS] < len(record.entries):
                 if not _is_unfinished(state, is_divergence_fatal) or is_cancelled():
                     break
                 advance(data, plan, candidates, state, scratch, record, CALL_BUDGET)
                 if plan.searches_line:
                     search_line(data, plan, candidates, state, scratch, CALL_BUDGET)
+                if plan.validates:
+                    validate(validation, plan, candidates, state, scratch, CALL_BUDGET)
                 let_go(data.X, data.y)
+                timer.look()
             records.append(record)
             if is_cancelled():
                 break
             n_epochs += int(record.filled[Filled.EPOCHS])
             if on_epoch is None:
                 capacity = min(2 * capacity, LONGEST_RECORD)
-            elif on_epoch():
+            elif on_epoch(record.entries[-1]):
                 status = state.progress["status"]
                 status[status == Status.RUNNING] = Status.STOPPED
     return History(
         entries=np.concatenate([r.entries[: r.filled[Filled.EPOCHS]] for r in records]),
         path=np.concatenate([r.path[: r.filled[Filled.POINTS]] for r in records]),
     )
+
+
+class _Timer:
+    """Writes down how long epochs took.
+
+    The compiled loop has no clock: epochs that end within one call of it, which is
+    about 10 ms, share its time.
+    """
+
+    def __init__(self, record):
+        self._record, self._n_epochs, self._then = record, 0, perf_counter()
+
+    def look(self):
+        """Share the time among the epochs that have ended since."""
+        n_epochs = int(self._record.filled[Filled.EPOCHS])
+        if n_epochs > self._n_epochs:
+            now = perf_counter()
+            ended = slice(self._n_epochs, n_epochs)
+            share = (now - self._then) / (n_epochs - self._n_epochs)
+            self._record.entries["seconds"][ended] = share
+            self._n_epochs, self._then = n_epochs, now
 
 
 def join_histories(first, second):
@@ -187,6 +218,7 @@ def _scratch(data, plan, state):
     return Scratch(
         point=np.empty((n_candidates, n_params)),
         gradient=np.empty((n_candidates, n_params)),
+        before=np.empty((n_candidates, n_params)),
         tally=np.zeros(n_candidates, dtype=TALLY),
         batch_weight=np.zeros(1),
         rows=np.empty(GROUP_SIZE, dtype=np.intp),
@@ -200,16 +232,20 @@ def _scratch(data, plan, state):
 
 def _record(data, plan, state, n_epochs):
     n_candidates, n_params = state.phi.shape
-    points_per_epoch = {
-        Store.NEVER: 0,
-        Store.EPOCH: 1,
-        Store.STEP: -(-len(data.X) // plan.batch_size),
-    }[plan.store]
-    if points_per_epoch:
-        largest = LARGEST_PATH // (points_per_epoch * state.phi.size)
+    points, epochs = _points_per_epoch(data, plan)
+    if points:
+        largest = LARGEST_PATH * epochs // (points * state.phi.size)
         n_epochs = min(n_epochs, max(1, largest))
+    n_points = -(-n_epochs * points // epochs)
     return Record(
         entries=empty_entries(n_epochs, n_candidates),
-        path=np.empty((n_epochs * points_per_epoch, n_candidates, n_params)),
+        path=np.empty((n_points, n_candidates, n_params)),
         filled=np.zeros(len(Filled), dtype=np.int64),
     )
+
+
+def _points_per_epoch(data, plan):
+    """How many points of the path how many epochs make, at most."""
+    if plan.store == Store.STEP:
+        return -(-len(data.X) // plan.batch_size), plan.store_every
+    return int(plan.store == Store.EPOCH), 1

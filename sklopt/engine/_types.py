@@ -51,6 +51,7 @@ PROGRESS = _record_dtype(
     reference=np.float64,  # the larger of J at φ = 0 and at the start
     trivial=np.float64,  # lowest J of a prediction that heeds no feature
     final=np.float64,  # J at the end of the last training, on its data
+    lowest=np.float64,  # validation loss, that of `State.best_phi`
     best=np.float64,
     last=np.float64,
     stale=np.int64,  # epochs since `best`
@@ -68,6 +69,8 @@ TALLY = _record_dtype(
     batch_loss=np.float64,
     epoch_loss=np.float64,
     search=np.int64,  # how far its line search has come
+    validation_loss=np.float64,
+    validation_score=np.float64,
 )
 
 # What is written down of an epoch.
@@ -75,6 +78,10 @@ ENTRY = _record_dtype(
     loss=np.float64,  # mean objective seen during the epoch
     rate=np.float64,  # learning rate at its end
     gradient_norm=np.float64,  # of its last mini-batch; NaN if that has no weight
+    step_norm=np.float64,  # of the update that followed; NaN likewise
+    seconds=np.float64,  # that it took
+    validation_loss=np.float64,  # of the parameters at its end; NaN without such rows
+    validation_score=np.float64,  # their R²
     n_updates=np.int64,  # since the beginning
 )
 
@@ -82,8 +89,9 @@ ENTRY = _record_dtype(
 def empty_entries(n_epochs, n_candidates):
     """Entries of which nothing is known yet, (E, K)."""
     entries = np.zeros((n_epochs, n_candidates), dtype=ENTRY)
-    for name in ("loss", "rate", "gradient_norm"):
-        entries[name] = np.nan
+    for name in ENTRY.names:
+        if ENTRY[name] == np.float64:
+            entries[name] = np.nan
     return entries
 
 
@@ -101,6 +109,29 @@ class Data(NamedTuple):
     y: np.ndarray  # (n_samples, n_targets)
     weight: np.ndarray  # (n_samples,) of mean 1, or (0,) for none
     bias: np.ndarray = read_only(np.empty(0))  # what φ₀ is multiplied by, (0,) for 1
+
+
+class Validation(NamedTuple):
+    """Rows that are not trained on, and what their R² is measured by."""
+
+    data: Data
+    variance: np.ndarray  # (n_targets,), weighted; NaN where R² has no meaning
+
+    @classmethod
+    def of(cls, data):
+        """Those of a data set."""
+        has_weight = data.weight > 0 if data.weight.size else slice(None)
+        weight = data.weight[has_weight] if data.weight.size else None
+        columns = (y[has_weight].astype(np.float64) for y in data.y.T)
+        with np.errstate(over="ignore", invalid="ignore"):
+            variance = np.array([_variance(y, weight) for y in columns])
+        return cls(data, read_only(variance))
+
+
+def _variance(y, weight):
+    if len(y) < 2:
+        return np.nan
+    return np.average((y - np.average(y, weights=weight)) ** 2, weights=weight)
 
 
 class Plan(NamedTuple):
@@ -121,14 +152,18 @@ class Plan(NamedTuple):
     looks_ahead: bool  # whether a candidate takes its gradient away from φ
     searches_line: bool  # whether a candidate's rate comes from a line search
     is_by_row: bool  # whether all train all of φ by descent on single rows
+    validates: bool  # whether there are validation rows
+    stops_early: bool  # whether patience looks at them, and the best φ is kept
     tol: float
     store: int
+    store_every: int  # of the updates
 
 
 class State(NamedTuple):
     """All that a training needs to go on where it stopped."""
 
     phi: np.ndarray  # (K, P), the intercept first
+    best_phi: np.ndarray  # (K, P), of the lowest validation loss, with early stopping
     slots: np.ndarray  # (K, S, P), running averages of the optimizer
     progress: np.ndarray  # (K,) of PROGRESS
     clock: np.ndarray  # (len(Clock),)
@@ -139,14 +174,19 @@ class State(NamedTuple):
         n_candidates, n_params = phi.shape
         progress = np.zeros(n_candidates, dtype=PROGRESS)
         progress["status"] = Status.RUNNING
-        for name in ("best", "last", "plateau_best", "plateau_rate"):
+        for name in ("lowest", "best", "last", "plateau_best", "plateau_rate"):
             progress[name] = np.inf
         return cls(
             phi=np.array(phi, dtype=np.float64, order="C"),
+            best_phi=np.array(phi, dtype=np.float64, order="C"),
             slots=np.zeros((n_candidates, len(Slot), n_params)),
             progress=progress,
             clock=np.zeros(len(Clock), dtype=np.int64),
         )
+
+    def outcome(self, stops_early):
+        """The parameters that a training comes to, (K, P): the last or the best."""
+        return self.best_phi if stops_early else self.phi
 
 
 class Scratch(NamedTuple):
@@ -155,6 +195,7 @@ class Scratch(NamedTuple):
     point: np.ndarray  # (K, P), where the gradient is taken
     gradient: np.ndarray  # (K, P)
     tally: np.ndarray  # (K,) of TALLY
+    before: np.ndarray  # (K, P), φ before the last update of the epoch
     batch_weight: np.ndarray  # (1,)
     rows: np.ndarray  # (G,), a group of rows whose gradients are added together
     pulls: np.ndarray  # (K, G), what each row of X is multiplied by for that

@@ -1,11 +1,10 @@
-"""What every estimator shares: validate → lower → train → publish attributes."""
+"""What users see of every estimator: checked parameters, `fit` and what it leaves."""
 
 from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin, _fit_context, clone
 from sklearn.callback import CallbackSupportMixin, with_callbacks
-from sklearn.utils import check_array, check_random_state
 from sklearn.utils._param_validation import (
     Interval,
     InvalidParameterError,
@@ -14,59 +13,31 @@ from sklearn.utils._param_validation import (
 )
 from sklearn.utils.validation import check_is_fitted
 
-from ..engine._lowering import (
-    as_description,
-    check_line_search,
-    lower_batch_size,
-    lower_block_size,
-    lower_candidates,
-    lower_patience,
-    lower_penalty,
-    lower_plan,
-    lower_schedule,
-    lower_solver,
-)
 from ..engine._objective import Objective
-from ..engine._rates import auto_rate, loss_curvature, measure_curvature
-from ..engine._restarts import best_of
-from ..engine._train import TOO_LARGE, join_histories, judge_start, objective
-from ..kernels._codes import Loss, Status, Store
 from ..schedules import SCHEDULES
 from ..solvers import SOLVERS
 from ._callbacks import Watcher
-from ._coordinates import Coordinates
-from ._inputs import finite_cast, naming, unchanged_on_error, validated_data
-from ._training import (
-    Training,
-    raise_if_diverged,
-    stop_reasons,
-    warn_if_unfinished,
-)
+from ._inputs import unchanged_on_error, validated_data
+from ._learner import LOSSES, Learner
+from ._training import warn_if_unfinished
+from ._validation import checked_validation
 
-_LOSSES = {"squared_error": Loss.SQUARED_ERROR}
 # From this tol on, whoever stops early wants to.
 COARSE_TOL = 1e-3
 
-_STORES = {False: Store.NEVER, "epoch": Store.EPOCH, "step": Store.STEP}
+
+class _Count(Interval):
+    """Numbers, of which True is none."""
+
+    def is_satisfied_by(self, val):
+        return not isinstance(val, bool | np.bool_) and super().is_satisfied_by(val)
 
 
-class GradientTrained(CallbackSupportMixin, RegressorMixin, BaseEstimator):
+class GradientTrained(Learner, CallbackSupportMixin, RegressorMixin, BaseEstimator):
     """Base of the estimators that the engine trains.
 
-    A subclass says what is particular to its model:
-
-    - `_first_phi(data, coordinates, is_single, seed)`: parameters before the first
-      epoch, (K, P), one row a candidate; `_check_start(origin, phi)`: a refusal of such
-      that it cannot go on from;
-    - `_model_fields(coordinates, n_features)`: the fields of `Plan` that are its own;
-    - `_run(data, plan, candidates, state, max_epochs, on_epoch)`: how candidates are
-      trained;
-    - `_parameters(phi)`: fitted attributes, and `_examine(data)`: a last look at them.
-
-    and where it differs from the plain case: `_takes_as_single`, `_basis` and
-    `_coordinates`, `_trained_on`, `_untapped`.
-
-    `_objective(X, y)` is what `sklopt.inspection` looks at.
+    `Learner` tells what a subclass has to say of its model. `_objective(X, y)` is what
+    `sklopt.inspection` looks at.
     """
 
     _parameter_constraints: dict = {
@@ -81,7 +52,7 @@ class GradientTrained(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             Interval(Integral, 1, None, closed="left"),
             None,
         ],
-        "loss": [StrOptions(set(_LOSSES))],
+        "loss": [StrOptions(set(LOSSES))],
         "penalty": [StrOptions({"l2"}), None],
         "alpha": [Interval(Real, 0, None, closed="left")],
         "fit_intercept": ["boolean"],
@@ -89,10 +60,17 @@ class GradientTrained(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left"), None],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "shuffle": ["boolean", StrOptions({"blocks"})],
         "random_state": ["random_state"],
         "warm_start": ["boolean"],
-        "store_path": [StrOptions({"epoch", "step"}), Options(bool, {False})],
+        "store_path": [
+            StrOptions({"epoch", "step"}),
+            Options(bool, {False}),
+            _Count(Integral, 1, None, closed="left"),
+        ],
+        "verbose": ["verbose"],
     }
 
     def _validate_params(self):
@@ -108,8 +86,16 @@ class GradientTrained(CallbackSupportMixin, RegressorMixin, BaseEstimator):
 
     @_fit_context(prefer_skip_nested_validation=True)
     @with_callbacks
-    def fit(self, X, y, sample_weight=None):
-        """Train on the whole of X until the objective stands still.
+    def fit(
+        self,
+        X,
+        y,
+        sample_weight=None,
+        X_val=None,
+        y_val=None,
+        sample_weight_val=None,
+    ):
+        """Train until the objective, or the validation loss, stands still.
 
         Parameters
         ----------
@@ -119,6 +105,14 @@ class GradientTrained(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             Targets; several targets are trained side by side on the same mini-batches.
         sample_weight : array-like of shape (n_samples,), default=None
             Weight of each sample, >= 0. Only their ratios matter.
+        X_val : array-like of shape (n_val, n_features), default=None
+            Samples that are not trained on but judge every epoch: what it ends with is
+            told by `validation_loss_curve_`, and ``early_stopping=True`` heeds it. A
+            `Pipeline` transforms them with ``transform_input=["X_val"]``.
+        y_val : array-like of shape (n_val,) or (n_val, n_targets), default=None
+            Their targets.
+        sample_weight_val : array-like of shape (n_val,), default=None
+            Their weights.
 
         Returns
         -------
@@ -132,11 +126,17 @@ class GradientTrained(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             left as it was.
         """
         watcher = Watcher(self, X, y, sample_weight)
+        validation = X_val, y_val, sample_weight_val
         with unchanged_on_error(self):
             data, is_single = validated_data(self, X, y, sample_weight, is_first=True)
             is_single = self._takes_as_single(data, is_single)
-            training = self._begun(data, is_single)
-            self._learn(data, training, self.max_iter, self.tol, watcher.watch)
+            held_out = checked_validation(self, data, *validation)
+            seeds = self._seeds()
+            data, held_out = self._parted(data, held_out, seeds[1])
+            training = self._begun(data, is_single, *seeds)
+            self._learn(
+                data, held_out, training, self.max_iter, self.tol, watcher.watch
+            )
         watcher.close()
         if self.tol is not None:
             owner = type(self).__name__
@@ -148,13 +148,27 @@ class GradientTrained(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y, sample_weight=None):
+    def partial_fit(
+        self,
+        X,
+        y,
+        sample_weight=None,
+        X_val=None,
+        y_val=None,
+        sample_weight_val=None,
+    ):
         """Train for one epoch on X, from where the last call stopped.
 
         The optimizer goes on too: running averages, epochs and updates are those of
         one training, so that k calls on the same data are one `fit` of k epochs with
         ``tol=None``. ``learning_rate="auto"`` heeds the steepest of the data seen so
         far.
+
+        With ``early_stopping=True`` patience and the best parameters are those of one
+        training too: `stop_reason_` tells when a `fit` would have stopped, and `coef_`
+        or `phi_` are the best so far, while training goes on from the last. Validation
+        losses compare only if all calls get the same validation rows; where none are
+        passed, the same share of X is split off in every call.
 
         Parameters
         ----------
@@ -164,6 +178,14 @@ class GradientTrained(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             Targets.
         sample_weight : array-like of shape (n_samples,), default=None
             Weight of each sample, >= 0. Only their ratios matter.
+        X_val : array-like of shape (n_val, n_features), default=None
+            Samples that are not trained on but judge every epoch: what it ends with is
+            told by `validation_loss_curve_`, and ``early_stopping=True`` heeds it. A
+            `Pipeline` transforms them with ``transform_input=["X_val"]``.
+        y_val : array-like of shape (n_val,) or (n_val, n_targets), default=None
+            Their targets.
+        sample_weight_val : array-like of shape (n_val,), default=None
+            Their weights.
 
         Returns
         -------
@@ -176,17 +198,24 @@ class GradientTrained(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             If an input is not usable, or if training diverges; the estimator is then
             left as it was.
         """
+        validation = X_val, y_val, sample_weight_val
         with unchanged_on_error(self):
             is_first = not self._has_trained
             data, is_single = validated_data(self, X, y, sample_weight, is_first)
             is_single = self._takes_as_single(data, is_single)
+            held_out = checked_validation(self, data, *validation)
             if is_first:
-                training = self._begun(data, is_single)
+                seeds = self._seeds()
+                data, held_out = self._parted(data, held_out, seeds[1])
+                training = self._begun(data, is_single, *seeds)
             else:
                 # scikit-learn spares a fitted estimator's partial_fit this.
                 self._validate_params()
+                split_seed = self._training.split_seed
+                data, held_out = self._parted(data, held_out, split_seed)
                 training = self._resumed(data, is_single)
-            self._learn(data, training, max_epochs=1, tol=None)
+            tol = self.tol if self.early_stopping else None
+            self._learn(data, held_out, training, max_epochs=1, tol=tol)
         return self
 
     @property
@@ -194,8 +223,13 @@ class GradientTrained(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         """The training epoch by epoch, as a pandas DataFrame.
 
         Columns: ``epoch`` from 0; ``update``, how many so far; ``loss``, the mean
-        objective seen during the epoch; ``learning_rate`` at its end;
-        ``gradient_norm`` of its last mini-batch; with several targets also ``target``.
+        objective seen during the epoch; ``validation_loss`` and ``validation_score``
+        (R²) of the parameters that it ends with, two columns that are there only if an
+        epoch had validation rows, and NaN where it had none; ``learning_rate`` at its
+        end; ``gradient_norm`` of its last mini-batch and ``step_norm`` of the update
+        that followed, ‖Δφ‖, in the units that are trained and NaN if that batch had no
+        weight; ``seconds`` that it took, where epochs of less than 10 ms share the time
+        of their neighbours; with several targets also ``target``.
         """
         import pandas as pd
 
@@ -223,204 +257,3 @@ class GradientTrained(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             alpha=0.0 if self.penalty is None else coordinates.alpha(self.alpha),
             **self._model_fields(coordinates, n_features),
         )
-
-    @property
-    def _has_trained(self):
-        return hasattr(self, "_training")
-
-    def _takes_as_single(self, data, is_single):
-        """Whether y is one target without an axis of its own; or an error."""
-        return is_single
-
-    def _basis(self):
-        """What the coordinates of a training are chosen by."""
-        return None
-
-    def _plain_coordinates(self, n_features):
-        """Those of the user."""
-        return Coordinates.plain(n_features, input_scale=1.0)
-
-    def _coordinates(self, data):
-        """Those that are trained."""
-        return self._plain_coordinates(data.X.shape[1])
-
-    def _trained_on(self, data, max_epochs):
-        """The data, or others with the same objective."""
-        return data
-
-    def _untapped(self, data):
-        """By how much the objectives could easily be lower."""
-        return np.zeros(data.y.shape[1])
-
-    def _begun(self, data, is_single):
-        """A training before its first epoch."""
-        rng = check_random_state(self.random_state)
-        seed = int(rng.randint(np.iinfo(np.int32).max))
-        coordinates = self._coordinates(data)
-        phi = self._first_phi(coordinates.data(data), coordinates, is_single, seed)
-        return Training.begun(
-            phi,
-            bool(self.store_path),
-            start=phi,
-            basis=self._basis(),
-            coordinates=coordinates,
-            targets=np.arange(len(phi)) % data.y.shape[1],
-            is_single=is_single,
-            seed=seed,
-        )
-
-    def _resumed(self, data, is_single):
-        """The last training, its state a copy to go on with."""
-        training = self._training
-        n_targets = len(training.best)
-        if (data.y.shape[1], is_single) != (n_targets, training.is_single):
-            raise ValueError(
-                f"{type(self).__name__} was fitted with y of "
-                f"{_describe_targets(n_targets, training.is_single)}, but got y of "
-                f"{_describe_targets(data.y.shape[1], is_single)}."
-            )
-        phi = training.coordinates.outward(training.state.phi)
-        self._check_start("the last fit", phi)
-        resumed = training.resumed(bool(self.store_path))
-        if self._basis() == training.basis:
-            return resumed  # standardised once, for the data of the first call
-        moved = resumed.moved(self._coordinates(data))
-        return moved._replace(basis=self._basis())
-
-    def _given_phi(self, expected):
-        """Parameters that a warm start or `init` gives, and where they are from."""
-        if self.warm_start and self._has_trained:
-            origin, phi = "the warm start", self._last_phi()
-        else:
-            origin = "init"
-            with naming("init"):
-                phi = check_array(
-                    self.init, dtype=np.float64, ensure_2d=False, input_name="init"
-                )
-        if phi.shape not in expected:
-            shapes = " or ".join(map(str, expected))
-            raise ValueError(
-                f"{origin} has parameters of shape {phi.shape}, but X and y ask for "
-                f"{shapes}: the intercept, then a coefficient for each feature."
-            )
-        return origin, phi
-
-    def _parameters_of(self, training):
-        """The parameters of a training under way, as fitted attributes."""
-        progress = training.state.progress
-        best = best_of(progress["last"], training.targets, progress["status"])
-        phi = training.coordinates.outward(training.state.phi)[best]
-        return self._parameters(phi[0] if training.is_single else phi)
-
-    def _last_phi(self):
-        """The published parameters of the last fit, as `init` takes them."""
-        training = self._training
-        phi = training.coordinates.outward(training.state.phi)[training.best]
-        return phi[0] if training.is_single else phi
-
-    def _learn(self, data, training, max_epochs, tol, watch=None):
-        """Train, and publish the outcome.
-
-        `watch` gives, for a training, what is called after each of its epochs.
-        """
-        is_new = training.is_new
-        inner = self._trained_on(training.coordinates.data(data), max_epochs)
-        training, candidates, plan = self._lowered(inner, training, tol)
-        state = training.state
-        judge_start(inner, plan, candidates, state, is_new)
-        with np.errstate(over="ignore"):
-            reference = training.coordinates.size**2 * state.progress["reference"]
-        if not np.isfinite(reference).all():
-            raise ValueError(TOO_LARGE)
-        status = state.progress["status"]
-        status[(status == Status.CONVERGED) | (status == Status.SATURATED)] = (
-            Status.RUNNING
-        )
-        on_epoch = watch(training) if watch else None
-        history = self._run(inner, plan, candidates, state, max_epochs, on_epoch)
-        loss = objective(inner, plan, candidates, state.phi)
-        state.progress["final"] = loss
-        training = training._replace(best=best_of(loss, training.targets, status))
-        raise_if_diverged(
-            type(self).__name__,
-            training,
-            candidates,
-            history,
-            loss,
-            is_auto=self.learning_rate == "auto",
-        )
-        history = join_histories(training.history, history)
-        self._publish(training._replace(history=history), loss, data.X.dtype)
-        self._examine(data)
-
-    def _lowered(self, data, training, tol):
-        """What the engine reads of the parameters, and the training as it begins."""
-        n_samples, n_features = data.X.shape
-        solver = as_description(self.solver, SOLVERS)
-        schedule = as_description(self.schedule, SCHEDULES)
-        batch_size = lower_batch_size(self.batch_size, solver, n_samples)
-        check_line_search(solver, schedule, batch_size, n_samples)
-        model = self._model_fields(training.coordinates, n_features)
-        alpha = 0.0 if self.penalty is None else training.coordinates.alpha(self.alpha)
-        rate = self.learning_rate
-        if rate == "auto":
-            has_intercept = bool(model["is_trained"][0])
-            training = training.seen(
-                measure_curvature(
-                    data, solver, batch_size, model["model"], has_intercept
-                )
-            )
-            ell = loss_curvature(
-                data, model["model"], model["window"], model["has_head"]
-            )
-            rate = auto_rate(
-                training.curvature, solver, schedule, ell, alpha, batch_size, n_samples
-            )
-        n_updates = -(-n_samples // batch_size)
-        candidates = lower_candidates(
-            len(training.targets),
-            target=training.targets,
-            first_rate=rate,
-            patience=lower_patience(self.n_iter_no_change, tol, solver, n_updates),
-            **lower_solver(solver),
-            **lower_schedule(schedule, self.max_iter),
-            **lower_penalty(self.penalty, alpha),
-        )
-        plan = lower_plan(
-            candidates,
-            n_samples=n_samples,
-            n_features=n_features,
-            loss=_LOSSES[self.loss],
-            batch_size=batch_size,
-            shuffle=self.shuffle,
-            block_size=lower_block_size(self.shuffle, data.X),
-            seed=training.seed,
-            tol=tol,
-            store=_STORES[self.store_path],
-            **model,
-        )
-        return training.under(candidates["rule"][0]), candidates, plan
-
-    def _publish(self, training, loss, dtype):
-        """Set the fitted attributes."""
-        progress, per_target = training.state.progress, training.per_target
-        coordinates, history = training.coordinates, training.published_history()
-        self._training = training
-        self.n_iter_ = per_target(progress["n_epochs"])
-        self.t_ = per_target(progress["n_updates"])
-        self.loss_ = per_target(coordinates.size**2 * loss)
-        self.stop_reason_ = per_target(stop_reasons(progress))
-        self.loss_curve_ = per_target(coordinates.size**2 * history.entries["loss"])
-        for name in ("path_", "_covariance"):
-            vars(self).pop(name, None)
-        if self.store_path:
-            path = coordinates.outward(history.path[:, training.best])
-            self.path_ = path[:, 0] if training.is_single else path
-        phi = coordinates.outward(training.state.phi)[training.best]
-        phi = finite_cast(phi, dtype, "the fitted parameters")
-        vars(self).update(self._parameters(phi[0] if training.is_single else phi))
-
-
-def _describe_targets(n_targets, is_single):
-    columns = "column" if n_targets == 1 else "columns"
-    return "one dimension" if is_single else f"{n_targets} {columns}"

@@ -35,7 +35,7 @@ class Watcher:
                 **self._seen, reconstruction_attributes=parameters
             )
 
-        def on_epoch():
+        def on_epoch(entries):
             is_last = self._epoch.call_on_fit_task_end(
                 **self._seen, reconstruction_attributes=parameters
             )

@@ -65,19 +65,32 @@ class GaborRegressor(UncertaintyMixin, GradientTrained):
     max_iter : int, default=1000
         Epochs at most.
     tol : float or None, default=1e-5
-        A start is done when its mean objective of an epoch has not improved by more
-        than this share of itself for `n_iter_no_change` epochs. After 25, 50, 100, …
-        epochs the worse half of those still running is dropped. None does neither.
+        A start is done when its mean objective of an epoch, or with `early_stopping`
+        its validation loss, has not improved by more than this share of itself for
+        `n_iter_no_change` epochs. After 25, 50, 100, … epochs the worse half of those
+        still running is dropped. None does neither.
     n_iter_no_change : int, default=5
         Epochs without improvement that are borne; more where a solver has a memory.
+    early_stopping : bool, default=False
+        Whether to train until the validation loss, instead of the objective, stands
+        still, and to take the parameters of the epoch that it was lowest after. Each
+        start has a best epoch of its own, and the best start is that of the lowest
+        validation loss. With ``tol=None`` all epochs are trained.
+    validation_fraction : float, default=0.1
+        Share of the rows that `early_stopping` splits off for validation where `fit`
+        gets no `X_val`, drawn as `train_test_split` draws them with `random_state`.
     shuffle : bool or "blocks", default=True
         Whether every epoch draws a new order of the rows, where there are mini-batches.
     random_state : int, RandomState instance or None, default=None
         Where starts and the order of the rows come from.
     warm_start : bool, default=False
         Whether `fit` starts at the parameters of the last fit only.
-    store_path : {False, "epoch", "step"}, default=False
-        Whether to keep the parameters after every epoch or every update in `path_`.
+    store_path : {False, "epoch", "step"} or int, default=False
+        Whether to keep the parameters in `path_`: after every epoch, every update, or
+        every `store_path`-th update of the training.
+    verbose : int or bool, default=0
+        Whether to print loss, validation loss and learning rate after every epoch, or
+        with k after every k-th; of the best start. Epochs are counted from 1.
     n_jobs : int or None, default=None
         Threads that the starts are shared among; None is one, -1 all cores. The
         outcome does not depend on it.
@@ -92,12 +105,25 @@ class GaborRegressor(UncertaintyMixin, GradientTrained):
         J at the fitted parameters.
     loss_curve_ : ndarray of shape (n_iter_,)
         Mean objective of every epoch of the best start.
+    best_loss_ : float
+        The lowest of `loss_curve_`.
+    validation_loss_curve_ : ndarray of shape (n_iter_,)
+        Mean loss of the validation rows after every epoch, without penalty: entry t
+        belongs to the parameters that epoch t ends with. It and the next two only with
+        validation rows; NaN in epochs without any.
+    validation_scores_ : ndarray of shape (n_iter_,)
+        R² of the same. NaN for a single row.
+    best_validation_score_ : float
+        R² after the epoch of the lowest validation loss; with `early_stopping` that of
+        the fitted parameters.
     history_ : DataFrame
-        Epoch, update, loss, learning_rate and gradient_norm of the best start.
+        A row an epoch of the best start: epoch, update, loss, validation_loss,
+        validation_score, learning_rate, gradient_norm, step_norm, seconds. Its
+        docstring tells of each.
     path_ : ndarray of shape (n_points, n_params)
         Parameters of the best start: those it began with, then those after every epoch
-        or update; φ₀…φ_d, then amplitude and offset where one of them is trained. Only
-        with `store_path`.
+        or update, or k-th update; φ₀…φ_d, then amplitude and offset where one of them
+        is trained. Only with `store_path`.
     init_results_ : DataFrame
         A row a start: `restart`, the starting parameters ``start_0``…, the final ones
         ``phi_0``…, `loss`, `n_iter` and `stop_reason`.
@@ -106,10 +132,11 @@ class GaborRegressor(UncertaintyMixin, GradientTrained):
     standard_errors_ : ndarray of shape (n_params,)
         Square roots of its diagonal.
     n_iter_, t_ : int
-        Epochs and updates of the best start.
+        Epochs and updates of the best start; with `early_stopping` those after its best
+        epoch included.
     stop_reason_ : str
-        ``"tol"``, ``"max_iter"``, ``"callback"``, or ``"saturated"`` where no sample
-        sees the wave.
+        ``"tol"``, ``"early_stopping"``, ``"max_iter"``, ``"callback"``, or
+        ``"saturated"`` where no sample sees the wave.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -179,10 +206,13 @@ class GaborRegressor(UncertaintyMixin, GradientTrained):
         max_iter=1000,
         tol=1e-5,
         n_iter_no_change=5,
+        early_stopping=False,
+        validation_fraction=0.1,
         shuffle=True,
         random_state=None,
         warm_start=False,
         store_path=False,
+        verbose=0,
         n_jobs=None,
     ):
         self.solver = solver
@@ -201,10 +231,13 @@ class GaborRegressor(UncertaintyMixin, GradientTrained):
         self.max_iter = max_iter
         self.tol = tol
         self.n_iter_no_change = n_iter_no_change
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
         self.shuffle = shuffle
         self.random_state = random_state
         self.warm_start = warm_start
         self.store_path = store_path
+        self.verbose = verbose
         self.n_jobs = n_jobs
 
     def predict(self, X):
@@ -236,12 +269,12 @@ class GaborRegressor(UncertaintyMixin, GradientTrained):
         training = self._training
         coordinates, progress = training.coordinates, training.state.progress
         start = coordinates.outward(training.start)
-        end = coordinates.outward(training.state.phi)
+        end = coordinates.outward(training.outcome)
         columns = {"restart": np.arange(len(end))}
         columns |= {f"start_{p}": values for p, values in enumerate(start.T)}
         columns |= {f"phi_{p}": values for p, values in enumerate(end.T)}
         columns |= {
-            "loss": coordinates.size**2 * progress["final"],
+            "loss": coordinates.size**2 * training.loss,
             "n_iter": progress["n_epochs"],
             "stop_reason": stop_reasons(progress),
         }
@@ -334,7 +367,7 @@ class GaborRegressor(UncertaintyMixin, GradientTrained):
                     f"fit_{name}=False."
                 )
 
-    def _run(self, data, plan, candidates, state, max_epochs, on_epoch):
+    def _run(self, data, plan, candidates, state, max_epochs, validation, on_epoch):
         history = race(
             data,
             plan,
@@ -343,6 +376,7 @@ class GaborRegressor(UncertaintyMixin, GradientTrained):
             max_epochs,
             drops=self.tol is not None,
             n_threads=effective_n_jobs(self.n_jobs),
+            validation=validation,
             on_epoch=on_epoch,
         )
         mark_saturated(data, plan, state)

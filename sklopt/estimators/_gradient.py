@@ -55,13 +55,21 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
     max_iter : int, default=1000
         Epochs at most.
     tol : float or None, default=1e-5
-        Training ends when the mean objective of an epoch has not improved by more
-        than this share of itself for `n_iter_no_change` epochs. An objective below a
+        Training ends when the mean objective of an epoch, or with `early_stopping` its
+        validation loss, has not improved by more than this share of itself for
+        `n_iter_no_change` epochs. An objective below a
         millionth of the best constant prediction's counts as one of that size. None
         never ends it.
     n_iter_no_change : int, default=5
         Epochs without improvement that are borne. Solvers with a running average
         overshoot and come back; they are given about 5/(1−β) updates.
+    early_stopping : bool, default=False
+        Whether to train until the validation loss, instead of the objective, stands
+        still, and to take the parameters of the epoch that it was lowest after. Each
+        target has a best epoch of its own. With ``tol=None`` all epochs are trained.
+    validation_fraction : float, default=0.1
+        Share of the rows that `early_stopping` splits off for validation where `fit`
+        gets no `X_val`, drawn as `train_test_split` draws them with `random_state`.
     shuffle : bool or "blocks", default=True
         Whether every epoch draws a new order of the rows. "blocks" reads blocks of 64
         neighbouring rows in random order and shuffles the rows of 16 blocks at a time,
@@ -74,8 +82,12 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
     warm_start : bool, default=False
         Whether `fit` begins at the parameters of the last fit instead of `init`. The
         optimizer begins anew; `partial_fit` is what goes on with it.
-    store_path : {False, "epoch", "step"}, default=False
-        Whether to keep the parameters after every epoch or every update in `path_`.
+    store_path : {False, "epoch", "step"} or int, default=False
+        Whether to keep the parameters in `path_`: after every epoch, every update, or
+        every `store_path`-th update of the training.
+    verbose : int or bool, default=0
+        Whether to print loss, validation loss and learning rate after every epoch, or
+        with k after every k-th; of several targets the mean. Epochs are counted from 1.
     precompute : "auto" or bool, default="auto"
         Whether full batches are trained on sufficient statistics, the products of the
         columns of X and y: after one pass over X an epoch costs O(n_features²) instead
@@ -97,12 +109,26 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
         Mean objective of every epoch, each mini-batch taken where its gradient is:
         before the update, and for nesterov at the point it looks ahead to. For
         ``"gd"`` that is exactly J(φ_t). NaN where a target had stopped before.
+    best_loss_ : float or ndarray of shape (n_targets,)
+        The lowest of `loss_curve_`.
+    validation_loss_curve_ : ndarray of shape (n_iter_,) or (n_iter_.max(), n_targets)
+        Mean loss of the validation rows after every epoch, without penalty: entry t
+        belongs to the parameters that epoch t ends with. It and the next two only with
+        validation rows; NaN in epochs without any.
+    validation_scores_ : ndarray of shape (n_iter_,) or (n_iter_.max(), n_targets)
+        R² of the same. NaN for a single row.
+    best_validation_score_ : float or ndarray of shape (n_targets,)
+        R² after the epoch of the lowest validation loss; with `early_stopping` that of
+        the fitted parameters.
     history_ : DataFrame
-        Epoch, update, loss, learning_rate and gradient_norm, a row an epoch.
+        A row an epoch: epoch, update, loss, validation_loss, validation_score,
+        learning_rate, gradient_norm, step_norm, seconds. Its docstring tells of each.
     path_ : ndarray of shape (n_points, n_features + 1)
         Parameters, intercept first: those of the start, then those after every epoch
-        or update. (n_points, n_targets, n_features + 1) for several targets. Only with
-        `store_path`.
+        or update: 1 + n_iter_ or 1 + t_ points, or 1 + t_ // k for every k-th.
+        (n_points, n_targets, n_features + 1) for several targets. Only with
+        `store_path`; where that changes between calls of `partial_fit`, the path begins
+        anew.
     covariance_ : ndarray of shape (n_features + 1, n_features + 1)
         Covariance σ²(ZᵀSZ)⁻¹ of intercept and coefficients at a least-squares fit, with
         Z = (1, X) and σ² = Σ s r²/(n − p); one a target where y has several; NaN, with
@@ -110,11 +136,11 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
     standard_errors_ : ndarray of shape (n_features + 1,)
         Square roots of its diagonal.
     n_iter_ : int or ndarray of shape (n_targets,)
-        Epochs trained.
+        Epochs trained, those after the best one included.
     t_ : int or ndarray of shape (n_targets,)
         Updates made.
     stop_reason_ : str or ndarray of shape (n_targets,)
-        ``"tol"``, ``"max_iter"`` or ``"callback"``.
+        ``"tol"``, ``"early_stopping"``, ``"max_iter"`` or ``"callback"``.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -177,10 +203,13 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
         max_iter=1000,
         tol=1e-5,
         n_iter_no_change=5,
+        early_stopping=False,
+        validation_fraction=0.1,
         shuffle=True,
         random_state=None,
         warm_start=False,
         store_path=False,
+        verbose=0,
         precompute="auto",
         compute_covariance=False,
     ):
@@ -196,10 +225,13 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
         self.max_iter = max_iter
         self.tol = tol
         self.n_iter_no_change = n_iter_no_change
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
         self.shuffle = shuffle
         self.random_state = random_state
         self.warm_start = warm_start
         self.store_path = store_path
+        self.verbose = verbose
         self.precompute = precompute
         self.compute_covariance = compute_covariance
 
@@ -247,7 +279,7 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
                 f"{origin} has an intercept other than 0, but fit_intercept=False."
             )
 
-    def _run(self, data, plan, candidates, state, max_epochs, on_epoch):
+    def _run(self, data, plan, candidates, state, max_epochs, validation, on_epoch):
         return train(
             data,
             plan,
@@ -255,6 +287,7 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
             state,
             max_epochs,
             is_divergence_fatal=True,
+            validation=validation,
             on_epoch=on_epoch,
         )
 
@@ -268,14 +301,14 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
             self._objective_on(data._replace(y=data.y[:, k : k + 1]), coordinates)
             for k in range(data.y.shape[1])
         ]
-        phi = self._training.state.phi
+        phi = self._training.outcome
         pairs = zip(objectives, phi, strict=True)
         result = np.array([covariance(*pair) for pair in pairs])
         return result[0] if self._training.is_single else result
 
     def _untapped(self, data):
         alpha = 0.0 if self.penalty is None else self.alpha
-        phi = self._training.state.phi
+        phi = self._training.outcome
         return untapped_gain(data, phi, self.fit_intercept, alpha)
 
     def _model_fields(self, coordinates, n_features):

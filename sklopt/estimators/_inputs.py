@@ -31,12 +31,7 @@ def validated_data(estimator, X, y, sample_weight, is_first):
         y = check_array(y, dtype=FLOATS, order="C", ensure_2d=False, input_name="y")
         check_consistent_length(X, y)
         y = finite_cast(y, X.dtype, "y")
-    weight = np.empty(0, dtype=X.dtype)
-    if sample_weight is not None:
-        with naming("sample_weight"):
-            weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
-            assert_all_finite(weight, input_name="sample_weight")
-        weight = _mean_one(weight).astype(X.dtype, copy=False)
+    weight = checked_weight(sample_weight, X, "sample_weight")
     data = Data(*map(read_only, (X, y.reshape(len(y), -1), weight)))
     return data, y.ndim == 1
 
@@ -57,6 +52,16 @@ def _validated_matrix(estimator, X, is_first):
         for rows in row_blocks(X, X.shape[1]):
             assert_all_finite(X[rows], estimator_name=name, input_name="X")
     return X
+
+
+def checked_weight(sample_weight, X, name):
+    """Weights of mean 1 in X's dtype, or an empty array for none."""
+    if sample_weight is None:
+        return np.empty(0, dtype=X.dtype)
+    with naming(name):
+        weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
+        assert_all_finite(weight, input_name=name)
+    return mean_one(weight).astype(X.dtype, copy=False)
 
 
 @contextmanager
@@ -103,7 +108,7 @@ def finite_cast(array, dtype, name):
     return array
 
 
-def _mean_one(weight):
+def mean_one(weight):
     """Weights of mean 1; the largest is divided by first, against overflow."""
     weight = weight / weight.max()
     return weight / weight.mean(dtype=np.float64)

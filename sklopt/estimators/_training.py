@@ -1,16 +1,29 @@
 """What an estimator keeps of its training, and what it says of how that ended."""
 
 import warnings
+from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from ..engine._curvature import Curvature
+from ..engine._restarts import best_of
 from ..engine._types import History, State
 from ..kernels._codes import Clock, Rule, Status
 from ..kernels._stopping import HOPELESS_GROWTH, NOISE
 from ._coordinates import Coordinates
+
+# What of a candidate's progress is in units of the objective.
+_OBJECTIVES = (
+    "reference",
+    "trivial",
+    "final",
+    "lowest",
+    "best",
+    "last",
+    "plateau_best",
+)
 
 # A share of the objective at the start that is as good as none, whatever y is.
 NEGLIGIBLE = 1e-10
@@ -33,30 +46,39 @@ class Training(NamedTuple):
     coordinates: Coordinates  # of the parameters in `state`, `history` and `start`
     targets: np.ndarray  # (K,), the column of y of each candidate
     is_single: bool  # whether y was one target without an axis of its own
+    store_path: bool | str | int  # which points the path is of
     seed: int
+    split_seed: int | np.random.RandomState | None
     curvature: Curvature = Curvature()  # the worst that learning_rate="auto" met
     rule: int | None = None  # what the running averages in `state` belong to
+    stops_early: bool = False  # whether the best parameters count, not the last
+    loss: np.ndarray | None = None  # (K,), J at the parameters that count
     best: np.ndarray | None = None  # the candidate that is published of each target
 
     @classmethod
-    def begun(cls, phi, is_path_kept, **others):
+    def begun(cls, phi, store_path, **others):
         """Before the first epoch, at φ of shape (K, P)."""
-        state, history = State.first(phi), History.empty(phi, is_path_kept)
-        return cls(state, history, **others)
+        state, history = State.first(phi), History.empty(phi, bool(store_path))
+        return cls(state, history, store_path=store_path, **others)
 
     @property
     def is_new(self):
         """Whether no epoch was trained yet."""
         return self.rule is None
 
-    def resumed(self, is_path_kept):
+    @property
+    def outcome(self):
+        """The parameters that count, (K, P)."""
+        return self.state.outcome(self.stops_early)
+
+    def resumed(self, store_path):
         """A copy to go on with. The path has no holes: a new wish begins it anew."""
         state = State(*(array.copy() for array in self.state))
         history = self.history
-        if not (is_path_kept and len(history.path)):
-            path = History.empty(state.phi, is_path_kept).path
+        if store_path != self.store_path:
+            path = History.empty(state.phi, bool(store_path)).path
             history = history._replace(path=path)
-        return self._replace(state=state, history=history)
+        return self._replace(state=state, history=history, store_path=store_path)
 
     def under(self, rule):
         """The training as a rule takes it up: its running averages, or none."""
@@ -64,6 +86,48 @@ class Training(NamedTuple):
             self.state.slots[:] = 0.0
             self.state.progress["slot_age"] = 0
         return self._replace(rule=rule)
+
+    def heeding(self, stops_early):
+        """The training as validation rows, or the objective, come to judge it.
+
+        Patience begins anew when the judge changes: their losses do not compare.
+        """
+        if stops_early != self.stops_early:
+            progress = self.state.progress
+            for name in ("lowest", "best", "plateau_best"):
+                progress[name] = np.inf
+            for name in ("stale", "plateau_stale"):
+                progress[name] = 0
+        return self._replace(stops_early=stops_early)
+
+    def wake(self):
+        """Let candidates that had stopped go on.
+
+        One that stopped early stays where it is while others run, as it does within a
+        single fit.
+        """
+        status = self.state.progress["status"]
+        has_stopped = (status == Status.CONVERGED) | (status == Status.SATURATED)
+        has_stopped |= status == Status.STOPPED
+        if not (self.stops_early and (status == Status.RUNNING).any()):
+            has_stopped |= status == Status.STOPPED_EARLY
+        status[has_stopped] = Status.RUNNING
+
+    def judged(self, loss):
+        """The training with J at the parameters that count, and who is published."""
+        progress = self.state.progress
+        judge = progress["lowest"] if self.stops_early else loss
+        best = best_of(judge, self.targets, progress["status"])
+        return self._replace(loss=loss, best=best)
+
+    def raise_if_unjudged(self):
+        """Refuse parameters that no validation loss speaks for."""
+        lowest = self.state.progress["lowest"][self.best]
+        if self.stops_early and np.isinf(lowest).any():
+            raise ValueError(
+                "The validation loss is not finite in any epoch: X_val or y_val is too "
+                "large in magnitude."
+            )
 
     def seen(self, curvature):
         """The training after another look at data, of which it keeps the worst."""
@@ -77,10 +141,16 @@ class Training(NamedTuple):
         path = coordinates.inward(self.coordinates.outward(self.history.path))
         unit = (self.coordinates.size / coordinates.size) ** 2
         entries, progress = self.history.entries.copy(), self.state.progress.copy()
-        entries["loss"] *= unit
-        for name in ("reference", "trivial", "final", "best", "last", "plateau_best"):
+        for name in ("loss", "validation_loss"):
+            entries[name] *= unit
+        for name in _OBJECTIVES:
             progress[name] *= unit
-        state = self.state._replace(phi=np.ascontiguousarray(phi), progress=progress)
+        best_phi = coordinates.inward(self.coordinates.outward(self.state.best_phi))
+        state = self.state._replace(
+            phi=np.ascontiguousarray(phi),
+            best_phi=np.ascontiguousarray(best_phi),
+            progress=progress,
+        )
         history = History(entries, path)
         start = coordinates.inward(self.coordinates.outward(self.start))
         moved = self._replace(
@@ -102,10 +172,27 @@ class Training(NamedTuple):
         entries, path = self.history
         n_epochs = np.isfinite(entries["rate"][:, self.best]).any(axis=1).nonzero()[0]
         entries = entries[: n_epochs[-1] + 1 if n_epochs.size else 0]
-        is_by_step = len(path) > 1 + progress["n_epochs"].max()
-        clock = "n_updates" if is_by_step else "n_epochs"
-        n_more = progress[clock].max() - published[clock].max()
+        if not self.store_path:
+            return History(entries, path)
+        clock = "n_epochs" if self.store_path == "epoch" else "n_updates"
+        every = self.store_path if isinstance(self.store_path, Integral) else 1
+        n_more = progress[clock].max() // every - published[clock].max() // every
         return History(entries, path[: len(path) - n_more])
+
+    def validation_curves(self):
+        """Attributes that tell of validation; none without validation rows."""
+        entries = self.published_history().entries
+        loss, score = entries["validation_loss"], entries["validation_score"]
+        if np.isnan(loss[:, self.best]).all():
+            return {}
+        lowest = np.where(np.isnan(loss), np.inf, loss).argmin(axis=0)
+        return {
+            "validation_loss_curve_": self.per_target(self.coordinates.size**2 * loss),
+            "validation_scores_": self.per_target(score),
+            "best_validation_score_": self.per_target(
+                score[lowest, np.arange(len(lowest))]
+            ),
+        }
 
     def columns(self):
         """The history as columns of a table, epochs of the first target first."""
@@ -118,16 +205,23 @@ class Training(NamedTuple):
                 "epoch": np.arange(len(entries)),
                 "update": entries["n_updates"],
                 "loss": size**2 * entries["loss"],
+                "validation_loss": size**2 * entries["validation_loss"],
+                "validation_score": entries["validation_score"],
                 "learning_rate": entries["rate"],
                 "gradient_norm": entries["gradient_norm"],
+                "step_norm": entries["step_norm"],
+                "seconds": entries["seconds"],
             }
             if not self.is_single:
                 columns["target"] = np.full(len(entries), target)
             tables.append(columns)
-        return {
+        columns = {
             name: np.concatenate([table[name] for table in tables])
             for name in tables[0]
         }
+        if np.isnan(columns["validation_loss"]).all():
+            del columns["validation_loss"], columns["validation_score"]
+        return columns
 
 
 def stop_reasons(progress):
@@ -139,16 +233,17 @@ def stop_reasons(progress):
         Status.DROPPED: "dropped",
         Status.SATURATED: "saturated",
         Status.STOPPED: "callback",
+        Status.STOPPED_EARLY: "early_stopping",
     }
     return np.array([words[status] for status in progress["status"]])
 
 
-def raise_if_diverged(owner, training, candidates, history, loss, *, is_auto):
+def raise_if_diverged(owner, training, candidates, history, *, is_auto):
     """Raise a `DivergenceError` that names epoch, rate and remedy.
 
-    `history` is that of the epochs just trained, `loss` the objective after them.
+    `history` is that of the epochs just trained.
     """
-    state, progress = training.state, training.state.progress
+    state, progress, loss = training.state, training.state.progress, training.loss
     with np.errstate(over="ignore"):
         has_grown = loss > HOPELESS_GROWTH * progress["reference"]
     is_lost = progress["status"] == Status.DIVERGED
@@ -183,6 +278,7 @@ def warn_if_unfinished(owner, training, loss, max_iter, untapped):
     `untapped` are the parts of the objectives that could easily be gained.
     """
     progress = training.state.progress[training.best]
+    judge = "validation loss" if training.stops_early else "objective"
     loss = np.atleast_1d(loss) / training.coordinates.size**2
     trivial, negligible = progress["trivial"], NEGLIGIBLE * progress["reference"]
     if (loss > NOISE * progress["reference"]).any():
@@ -192,11 +288,13 @@ def warn_if_unfinished(owner, training, loss, max_iter, untapped):
         )
     elif (progress["status"] == Status.RUNNING).any():
         trouble = (
-            f"stopped at max_iter={max_iter} before the objective stood still. Raise "
+            f"stopped at max_iter={max_iter} before the {judge} stood still. Raise "
             "max_iter, raise the learning rate, or standardise the features, e.g. "
             "with StandardScaler; tol=None trains for max_iter epochs without this "
             "warning."
         )
+    elif training.stops_early:
+        return  # what validation makes of the objective is no trouble
     elif (loss > NOISE * trivial + negligible).any():
         trouble = (
             "stands still above the objective of a constant prediction. Lower tol, "

@@ -73,6 +73,7 @@ class Status(Code):
     DROPPED = 3
     SATURATED = 4
     STOPPED = 5
+    STOPPED_EARLY = 6
 
 
 class Clock(Code):
@@ -82,6 +83,7 @@ class Clock(Code):
     PHASE = 1
     ROW = 2
     DRAWN = 3
+    UPDATE = 4
 
 
 class Phase(Code):
@@ -91,7 +93,8 @@ class Phase(Code):
     WALK = 1
     PROJECT = 2
     SEARCH = 3
-    CLOSE = 4
+    VALIDATE = 4
+    CLOSE = 5
 
 
 class Search(Code):
@@ -103,7 +106,7 @@ class Search(Code):
 
 
 class Store(Code):
-    """How often the parameters are recorded."""
+    """How often the parameters are recorded; of steps every `Plan.store_every`-th."""
 
     NEVER = 0
     EPOCH = 1

@@ -2,7 +2,8 @@
 
 An epoch is a chain of phases: draw the order (SHUFFLE), walk the mini-batches (WALK),
 search along the gradient if a candidate asks for it (PROJECT, SEARCH; see
-`_line_search`), then record and judge (CLOSE). Every phase that visits rows can stop
+`_line_search`), look at the validation rows if there are any (VALIDATE; see
+`_validation`), then record and judge (CLOSE). Every phase that visits rows can stop
 among them and be taken up again there, since all that the loop knows lives in
 arrays. So one call of `advance` trains many epochs of a small problem or a slice of a
 single epoch of a large one, and never holds back Ctrl-C.
@@ -25,7 +26,7 @@ from ._models import (
     prediction_at,
 )
 from ._penalties import add_penalty_gradient, penalty_value
-from ._records import norm, record_point
+from ._records import distance, norm, record_point, record_update, remember
 from ._rows import row_loss, row_slope, row_weight
 from ._rules import apply_rule, look_ahead
 from ._schedules import rate_at
@@ -37,7 +38,7 @@ from ._stopping import judge_epoch
 def advance(data, plan, candidates, state, scratch, record, budget):
     """Train until the budget is spent, the record is full or no candidate runs.
 
-    A line search that is due returns to the caller as well.
+    A line search or a validation that is due returns to the caller as well.
     """
     clock = state.clock
     while (
@@ -132,21 +133,30 @@ def walk(data, plan, candidates, state, scratch, record, budget):
         spent += (stop - row) * row_cost
         row = stop
         if stop == batch_stop:
+            if batch_stop == n_rows:
+                remember(state.phi, scratch.before)
             size = batch_stop - batch_start
             close_batch(plan, candidates, state, scratch, point, size)
-            is_step_taken = scratch.batch_weight[0] > 0.0 and not plan.searches_line
-            if plan.store == Store.STEP and is_step_taken:
-                record_point(state.phi, record)
+            if scratch.batch_weight[0] > 0.0 and not plan.searches_line:
+                record_update(plan, state, record)
             spent += batch_cost
             if not is_any_running(state.progress):
                 row = n_rows
     state.clock[Clock.ROW] = row
     if row == n_rows:
         state.clock[Clock.ROW], state.clock[Clock.DRAWN] = 0, 0
-        state.clock[Clock.PHASE] = Phase.PROJECT if plan.searches_line else Phase.CLOSE
+        state.clock[Clock.PHASE] = phase_after_walk(plan)
     elif row == pool_stop:
         state.clock[Clock.PHASE] = Phase.SHUFFLE
     return spent
+
+
+@kernel
+def phase_after_walk(plan):
+    """What is due once all mini-batches have been seen."""
+    if plan.searches_line:
+        return Phase.PROJECT
+    return Phase.VALIDATE if plan.validates else Phase.CLOSE
 
 
 @kernel
@@ -262,12 +272,19 @@ def close_epoch(data, plan, candidates, state, scratch, record):
             entry.n_updates = progress.n_updates
             if scratch.batch_weight[0] > 0.0:
                 entry.gradient_norm = norm(scratch.gradient, k)
+            if plan.validates:
+                entry.validation_loss = tally.validation_loss
+                entry.validation_score = tally.validation_score
             if progress.status == Status.RUNNING:
-                judge_epoch(plan, candidates[k], progress, loss)
+                if scratch.batch_weight[0] > 0.0:
+                    entry.step_norm = distance(state.phi, scratch.before, k)
+                judged = tally.validation_loss if plan.stops_early else loss
+                judge_epoch(plan, candidates[k], progress, loss, judged)
                 progress.n_epochs += 1
-    is_line_search_step = plan.store == Store.STEP and plan.searches_line
-    if plan.store == Store.EPOCH or is_line_search_step:
+    if plan.store == Store.EPOCH:
         record_point(state.phi, record)
+    if plan.searches_line:
+        record_update(plan, state, record)
     record.filled[Filled.EPOCHS] += 1
     state.clock[Clock.EPOCH] += 1
     state.clock[Clock.PHASE], state.clock[Clock.ROW] = Phase.SHUFFLE, 0

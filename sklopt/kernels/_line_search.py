@@ -185,7 +185,7 @@ def search_rows(data, plan, candidates, state, scratch, budget):
         if scratch.tally[k].search != Search.DONE:
             is_any_open = True
     if not is_any_open:
-        state.clock[Clock.PHASE] = Phase.CLOSE
+        state.clock[Clock.PHASE] = Phase.VALIDATE if plan.validates else Phase.CLOSE
     return (stop - first) * row_cost
 
 

@@ -26,6 +26,16 @@ def row_loss(data, plan, candidate, row, prediction):
 
 
 @kernel
+def row_square(data, candidate, row, prediction):
+    """s · (f − y)², whatever the loss."""
+    weight = row_weight(data, row)
+    if weight == 0.0:
+        return 0.0
+    residual = prediction - data.y[row, candidate.target]
+    return weight * residual * residual
+
+
+@kernel
 def row_slope(data, plan, candidate, row, prediction):
     """s · ∂ℓ/∂f."""
     weight = row_weight(data, row)

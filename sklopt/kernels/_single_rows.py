@@ -7,11 +7,11 @@ written once a step. The general way over `Scratch.gradient` takes twice as long
 import math
 
 from ._batches import row_at
-from ._codes import Status, Store
+from ._codes import Status
 from ._compilation import kernel
 from ._models import add_row_gradient, linear_predictor, prediction_at
 from ._penalties import descend_penalty, penalty_value
-from ._records import record_point
+from ._records import record_update
 from ._rows import row_loss, row_slope, row_weight
 from ._schedules import rate_at
 
@@ -27,8 +27,8 @@ def descend_rows(data, plan, candidates, state, scratch, record, first, stop):
         for k in range(candidates.size):
             if state.progress[k].status == Status.RUNNING:
                 descend_row(data, plan, candidates[k], state, tally[k], k, row, weight)
-        if plan.store == Store.STEP and weight > 0.0:
-            record_point(state.phi, record)
+        if weight > 0.0:
+            record_update(plan, state, record)
 
 
 @kernel

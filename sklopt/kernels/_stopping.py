@@ -69,10 +69,12 @@ def lower_rate_on_plateau(candidate, progress, loss):
 
 
 @kernel
-def judge_epoch(plan, candidate, progress, loss):
+def judge_epoch(plan, candidate, progress, loss, judged):
     """Update the patience of a candidate, and its status.
 
-    Without progress but above the start, by more than noise or steadily uphill, is no
+    What patience and plateaus look at is `judged`: the objective, or the validation
+    loss with early stopping, which ends whenever that makes no progress. Otherwise,
+    without progress but above the start, by more than noise or steadily uphill, is no
     convergence: such a candidate goes on until it turns or is beyond hope.
     """
     if is_hopeless(candidate, progress, loss):
@@ -81,15 +83,19 @@ def judge_epoch(plan, candidate, progress, loss):
     progress.rising = progress.rising + 1 if loss > progress.last else 0
     progress.last = loss
     floor = max(PERFECT_FIT * progress.trivial, ROUNDING * progress.reference)
-    if is_better(loss, progress.best, plan.tol, floor):
-        progress.best = loss
+    if is_better(judged, progress.best, plan.tol, floor):
+        progress.best = judged
         progress.stale = 0
     else:
         progress.stale += 1
     is_plateau = candidate.schedule == Schedule.PLATEAU
-    if is_plateau and lower_rate_on_plateau(candidate, progress, loss):
+    if is_plateau and lower_rate_on_plateau(candidate, progress, judged):
         progress.stale = 0  # a lower rate is a new chance
     is_rising = progress.rising >= candidate.patience and loss > progress.reference
     is_far_above = loss > NOISE * progress.reference
-    if progress.stale >= candidate.patience and not (is_rising or is_far_above):
+    if progress.stale < candidate.patience:
+        return
+    if plan.stops_early:
+        progress.status = Status.STOPPED_EARLY
+    elif not (is_rising or is_far_above):
         progress.status = Status.CONVERGED

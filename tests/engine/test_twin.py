@@ -41,6 +41,8 @@ def assert_equals_twin(model, X, y, sample_weight=None, tolerance=DOUBLE):
     np.testing.assert_allclose(history["learning_rate"], twin.rates, **tolerance)
     np.testing.assert_allclose(history["loss"], twin.losses, **tolerance)
     np.testing.assert_allclose(history["gradient_norm"], twin.norms, **tolerance)
+    moves = {"rtol": 1e-6, "atol": 1e-10} if tolerance is DOUBLE else tolerance
+    np.testing.assert_allclose(history["step_norm"], twin.moves, **moves)
     np.testing.assert_allclose(model.intercept_, twin.path[-1, 0], **tolerance)
     np.testing.assert_allclose(model.coef_, twin.path[-1, 1:], **tolerance)
     assert model.t_ == len(twin.steps) - 1

@@ -95,6 +95,12 @@ def test_a_callback_stops_the_training(model, data):
     assert model.stop_reason_ == "callback"
 
 
+def test_a_stopped_training_goes_on_by_partial_fit():
+    model = GradientRegressor(tol=None).set_callbacks(Recorder(n_epochs=4)).fit(X, Y)
+    assert model.partial_fit(X, Y).n_iter_ == 5
+    assert model.stop_reason_ == "max_iter"
+
+
 def test_a_callback_that_raises_changes_nothing():
     recorder = Recorder(error=ZeroDivisionError("of the callback"))
     model = GradientRegressor().set_callbacks(recorder)

@@ -9,6 +9,7 @@ from cases import (
     N_EPOCHS,
     every_pair,
     every_solver,
+    history_of,
     make_model,
     make_problem,
     make_weights,
@@ -36,7 +37,9 @@ def assert_same_training(pieces, whole):
     np.testing.assert_array_equal(pieces.n_iter_, whole.n_iter_)
     np.testing.assert_array_equal(pieces.t_, whole.t_)
     np.testing.assert_array_equal(pieces.stop_reason_, whole.stop_reason_)
-    pd.testing.assert_frame_equal(pieces.history_, whole.history_, check_exact=True)
+    pd.testing.assert_frame_equal(
+        history_of(pieces), history_of(whole), check_exact=True
+    )
 
 
 @pytest.mark.parametrize("is_weighted", [False, True])

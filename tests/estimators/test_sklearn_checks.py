@@ -26,9 +26,31 @@ EXTRAS = [
 ]
 
 
+STOPPING_EARLY = [
+    GradientRegressor("gd", early_stopping=True),
+    GradientRegressor("adam", batch_size=5, early_stopping=True),
+    GradientRegressor(
+        "sgd", schedule="plateau", early_stopping=True, validation_fraction=0.4
+    ),
+]
+# No random split of repeated rows is that of weighted ones: scikit-learn expects the
+# same of its own. test_validation.py asks it of early stopping on rows that are passed.
+OF_THE_SPLIT = {
+    "check_sample_weight_equivalence_on_dense_data": "the split counts rows, not weight"
+}
+
+
 @unfinished_is_fine
 @parametrize_with_checks([GradientRegressor(), *VARIANTS])
 def test_estimator(estimator, check):
+    check(estimator)
+
+
+@unfinished_is_fine
+@parametrize_with_checks(
+    STOPPING_EARLY, expected_failed_checks=lambda estimator: OF_THE_SPLIT
+)
+def test_estimator_that_stops_early(estimator, check):
     check(estimator)
 
 

@@ -7,6 +7,7 @@ from cases import (
     assert_refused,
     every_pair,
     every_solver,
+    history_of,
     make_model,
     make_problem,
     make_targets,
@@ -31,7 +32,7 @@ def test_each_target_equals_its_solo_fit(solver, schedule, batch_size):
     assert model.intercept_.shape == (N_TARGETS,)
     assert model.path_.shape == (N_EPOCHS + 1, N_TARGETS, N_PARAMS)
     assert model.predict(X).shape == Y.shape
-    history = model.history_.groupby("target")
+    history = history_of(model).groupby("target")
     for k in range(N_TARGETS):
         solo = make_model(solver, schedule, batch_size, init=init[k], **params)
         solo.fit(X, Y[:, k], weights)
@@ -41,7 +42,7 @@ def test_each_target_equals_its_solo_fit(solver, schedule, batch_size):
         assert_array_equal(model.loss_[k], solo.loss_)
         assert_array_equal(model.loss_curve_[:, k], solo.loss_curve_)
         rows = history.get_group(k).drop(columns="target")
-        assert_array_equal(rows, solo.history_)
+        assert_array_equal(rows, history_of(solo))
 
 
 def make_stopping(solver, **params):
@@ -58,7 +59,7 @@ def test_targets_stop_on_their_own(solver):
     model.fit(X, targets)
     assert len(set(model.n_iter_)) > 1
     assert model.loss_curve_.shape == (model.n_iter_.max(), targets.shape[1])
-    history = model.history_.groupby("target")
+    history = history_of(model).groupby("target")
     for k, y in enumerate(targets.T):
         solo, _ = make_stopping(solver)
         solo.fit(X, y)
@@ -70,7 +71,7 @@ def test_targets_stop_on_their_own(solver):
         assert_array_equal(model.loss_curve_[:n_iter, k], solo.loss_curve_)
         assert np.isnan(model.loss_curve_[n_iter:, k]).all()
         rows = history.get_group(k).drop(columns="target")
-        assert_array_equal(rows, solo.history_)
+        assert_array_equal(rows, history_of(solo))
         # It stays where it stopped while the others go on.
         assert_array_equal(model.path_[:n_iter, k], solo.path_[:-1])
         after = model.path_[n_iter:, k]
@@ -83,7 +84,7 @@ def test_history_goes_on_for_a_target_that_had_stopped():
     assert len(set(n_iter)) > 1
     model.partial_fit(X, targets)
     assert_array_equal(model.n_iter_, n_iter + 1)
-    for k, history in model.history_.groupby("target"):
+    for k, history in history_of(model).groupby("target"):
         assert len(history) == n_iter[k] + 1
         assert history["update"].iloc[-1] == model.t_[k]
         assert history["loss"].iloc[-1] == model.loss_curve_[-1, k]

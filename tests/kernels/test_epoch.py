@@ -10,14 +10,17 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from cases import history_of
 
 from sklopt import GradientRegressor
 from sklopt.engine import _train
 from sklopt.kernels._epoch import add_objective, advance
 from sklopt.kernels._line_search import search_line
+from sklopt.kernels._validation import validate
 from sklopt.schedules import SCHEDULES, Plateau
 from sklopt.solvers import SOLVERS
 
+ENTRY_POINTS = [advance, add_objective, search_line, validate]
 N_SAMPLES, N_FEATURES = 23, 3
 FLOATS = [np.float64, np.float32]
 BATCH_SIZES = [1, 7, None]
@@ -76,14 +79,14 @@ def problem(dtype=np.float64, n_samples=N_SAMPLES):
 
 def signatures():
     """What each entry point has been compiled for so far."""
-    return [set(e.signatures) for e in (advance, add_objective, search_line)]
+    return [set(e.signatures) for e in ENTRY_POINTS]
 
 
 def fit_everything(dtype):
     """Fits that together call all entry points with one dtype."""
     X, y, _ = problem(dtype)
     regressor("adam", "constant", 7, max_iter=1).fit(X, y)
-    regressor("gd", "line_search", None, max_iter=1).fit(X, y)
+    regressor("gd", "line_search", None, max_iter=1).fit(X, y, X_val=X, y_val=y)
 
 
 @pytest.fixture(scope="module")
@@ -95,9 +98,10 @@ def compiled():
 
 def dtypes_seen_by(entry_point):
     """How many signatures an entry point has for each dtype of dense X."""
-    return Counter(
-        str(arguments[0].types[0].dtype) for arguments in entry_point.signatures
-    )
+    data = [arguments[0] for arguments in entry_point.signatures]
+    if entry_point is validate:
+        data = [validation.types[0] for validation in data]
+    return Counter(str(fields.types[0].dtype) for fields in data)
 
 
 @pytest.mark.usefixtures("compiled")
@@ -133,6 +137,7 @@ def test_no_parameter_recompiles(dtype):
             "tol": 1,
             "max_iter": 99,
         },
+        {"early_stopping": True, "validation_fraction": 0.3},
     ):
         model = regressor("nesterov", "step_decay", 5).set_params(max_iter=2)
         model.set_params(**settings).fit(X, y)
@@ -181,7 +186,7 @@ def test_no_memory_layout_recompiles(dtype, tmp_path):
 
 
 @pytest.mark.usefixtures("compiled")
-@pytest.mark.parametrize("entry_point", [advance, add_objective, search_line])
+@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
 def test_one_signature_a_dtype(entry_point):
     assert dtypes_seen_by(entry_point) == {"float64": 1, "float32": 1}
 
@@ -224,7 +229,7 @@ def test_fit_copies_no_data(solver, schedule, dtype):
     model = GradientRegressor(solver, schedule=schedule, max_iter=1, tol=None)
     tracemalloc.start()
     try:
-        model.fit(X, y)
+        model.fit(X, y, X_val=X, y_val=y)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -238,7 +243,7 @@ def training(setting, **settings):
         *setting, max_iter=4, store_path="epoch", penalty="l2", **settings
     )
     model.fit(X, y, weight)
-    return model.coef_, model.intercept_, model.path_, model.history_.to_numpy()
+    return model.coef_, model.intercept_, model.path_, history_of(model).to_numpy()
 
 
 @pytest.mark.reduced

@@ -1,0 +1,83 @@
+"""Judging an epoch by rows that are not trained on, at the parameters it ends with."""
+
+import math
+
+from . import _costs as cost
+from ._codes import Clock, Phase, Status
+from ._compilation import entry_point, kernel
+from ._models import linear_predictor, model_cost, prediction_at
+from ._rows import row_loss, row_square
+
+
+@entry_point
+def validate(validation, plan, candidates, state, scratch, budget):
+    """Take the validation that is due to its end, or until the budget is spent.
+
+    An entry point of its own, so that who validates nothing does not compile it.
+    """
+    clock = state.clock
+    if clock[Clock.PHASE] != Phase.VALIDATE:
+        return
+    n_rows, first = validation.data.X.shape[0], clock[Clock.ROW]
+    if first == 0:
+        open_validation(scratch.tally)
+    row_cost = state.phi.size + (cost.ROW + model_cost(plan)) * state.phi.shape[0]
+    stop = min(n_rows, first + budget // row_cost + 1)
+    add_validation_losses(
+        validation.data, plan, candidates, state, scratch.tally, first, stop
+    )
+    clock[Clock.ROW] = stop
+    if stop == n_rows:
+        close_validation(validation, plan, candidates, state, scratch.tally)
+        clock[Clock.PHASE], clock[Clock.ROW] = Phase.CLOSE, 0
+
+
+@kernel
+def open_validation(tally):
+    """Forget the sums of the last epoch."""
+    for k in range(tally.size):
+        tally[k].validation_loss = 0.0
+        tally[k].validation_score = 0.0
+
+
+@kernel
+def add_validation_losses(data, plan, candidates, state, tally, first, stop):
+    """Add s · ℓ and s · r² of rows first…stop, of every running candidate."""
+    for row in range(first, stop):
+        for k in range(candidates.size):
+            if state.progress[k].status == Status.RUNNING:
+                z = linear_predictor(plan, data, row, state.phi, k)
+                prediction = prediction_at(plan, z, state.phi, k)
+                loss = row_loss(data, plan, candidates[k], row, prediction)
+                square = row_square(data, candidates[k], row, prediction)
+                tally[k].validation_loss += loss
+                tally[k].validation_score += square
+
+
+@kernel
+def close_validation(validation, plan, candidates, state, tally):
+    """Make a mean loss and R² of the sums; keep the parameters of the lowest loss."""
+    n_rows = validation.data.X.shape[0]
+    for k in range(candidates.size):
+        progress = state.progress[k]
+        if progress.status != Status.RUNNING:
+            tally[k].validation_loss = tally[k].validation_score = math.nan
+            continue
+        loss = tally[k].validation_loss / n_rows
+        if not math.isfinite(loss):
+            loss = math.inf  # of which, unlike NaN, every loss is an improvement
+        variance = validation.variance[candidates[k].target]
+        tally[k].validation_loss = loss
+        tally[k].validation_score = r2(tally[k].validation_score / n_rows, variance)
+        if plan.stops_early and loss < progress.lowest:
+            progress.lowest = loss
+            for p in range(state.phi.shape[1]):
+                state.best_phi[k, p] = state.phi[k, p]
+
+
+@kernel
+def r2(square, variance):
+    """R² = 1 − mean s r² / variance of y; of a constant y 1 or 0, as `r2_score` has."""
+    if variance == 0.0:
+        return 1.0 if square == 0.0 else 0.0
+    return 1.0 - square / variance
