@@ -4,7 +4,17 @@ import math
 
 import numpy as np
 
-from ..kernels._codes import Penalty, Rule, Schedule
+from ..kernels._codes import Loss, Penalty, Rule, Schedule
+from ..losses import (
+    AbsoluteError,
+    EpsilonInsensitive,
+    Gamma,
+    Huber,
+    Poisson,
+    Quantile,
+    SquaredEpsilonInsensitive,
+    SquaredError,
+)
 from ..schedules import (
     Constant,
     Cosine,
@@ -143,6 +153,30 @@ def lower_schedule(schedule, max_iter):
     raise TypeError(f"{schedule!r} has no place in the engine")
 
 
+def lower_loss(loss):
+    """Fields of a plan that a loss sets."""
+    match loss:
+        case SquaredError():
+            code, parameter = Loss.SQUARED_ERROR, 0.0
+        case AbsoluteError():
+            code, parameter = Loss.ABSOLUTE_ERROR, 0.0
+        case Huber(delta=delta):
+            code, parameter = Loss.HUBER, delta
+        case EpsilonInsensitive(epsilon=epsilon):
+            code, parameter = Loss.EPSILON_INSENSITIVE, epsilon
+        case SquaredEpsilonInsensitive(epsilon=epsilon):
+            code, parameter = Loss.SQUARED_EPSILON_INSENSITIVE, epsilon
+        case Quantile(quantile=quantile):
+            code, parameter = Loss.QUANTILE, quantile
+        case Poisson():
+            code, parameter = Loss.POISSON, 0.0
+        case Gamma():
+            code, parameter = Loss.GAMMA, 0.0
+        case _:
+            raise TypeError(f"{loss!r} has no place in the engine")
+    return {"loss": code, "loss_parameter": float(parameter)}
+
+
 def lower_penalty(penalty, alpha):
     """Fields of a candidate that a penalty's name, or None, sets."""
     code = {None: Penalty.NONE, "l2": Penalty.L2}[penalty]
@@ -168,6 +202,7 @@ def lower_plan(
     has_head,
     is_trained,
     loss,
+    loss_parameter,
     batch_size,
     shuffle,
     seed,
@@ -184,6 +219,7 @@ def lower_plan(
         n_weights=int(n_features),
         is_trained=np.array(is_trained, dtype=bool),
         loss=int(loss),
+        loss_parameter=float(loss_parameter),
         batch_size=int(batch_size),
         is_shuffled=bool(shuffle and batch_size < n_samples),
         seed=int(seed),

@@ -2,9 +2,20 @@
 
 import numpy as np
 
-from ..kernels._codes import Bracket, Clock, Filled, Model, Phase, Ray, Status, Store
+from ..kernels._codes import (
+    Bracket,
+    Clock,
+    Filled,
+    Loss,
+    Model,
+    Phase,
+    Ray,
+    Status,
+    Store,
+)
 from ..kernels._epoch import add_objective, advance
 from ..kernels._line_search import search_line
+from ._losses import best_constant
 from ._types import TALLY, Data, History, Record, Scratch, empty_entries
 
 TOO_LARGE = (
@@ -43,7 +54,7 @@ def judge_start(data, plan, candidates, state, is_new):
     """Set what later objectives are measured by.
 
     `reference` is the largest of J(0) and J(φ) at the start, over all data so far;
-    `trivial` the lowest J of a prediction that heeds no feature, for squared error.
+    `trivial` the lowest J of a prediction that heeds no feature.
     """
     constant = np.zeros((len(state.phi), 1))
     featureless = data._replace(X=data.X[:, :0]), _constant_model(plan), candidates
@@ -57,19 +68,18 @@ def judge_start(data, plan, candidates, state, is_new):
     if not np.isfinite(reference).all():
         raise ValueError(TOO_LARGE)
     if _has_constant(plan):
-        constant[:, 0] = _best_constant(data)[candidates["target"]]
+        constant[:, 0] = _best_constants(data, plan)[candidates["target"]]
     progress = state.progress
     progress["reference"] = np.maximum(progress["reference"], reference)
     progress["trivial"] = objective(*featureless, constant)
 
 
-def _best_constant(data):
-    """φ₀ of the lowest squared error without features, for each target."""
-    if data.bias.size:
+def _best_constants(data, plan):
+    """φ₀ of the lowest objective without features, for each target."""
+    if data.bias.size:  # condensed, which is for squared error
         return data.bias @ data.y / (data.bias @ data.bias)
-    weights = data.weight if data.weight.size else None
-    columns = (y.astype(np.float64, copy=False) for y in data.y.T)
-    return np.array([np.average(y, weights=weights) for y in columns])
+    loss = Loss(plan.loss), plan.loss_parameter
+    return np.array([best_constant(*loss, y, data.weight) for y in data.y.T])
 
 
 def _jump(data, plan, candidates, state):

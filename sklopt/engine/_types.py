@@ -108,6 +108,7 @@ class Plan(NamedTuple):
 
     model: int
     loss: int
+    loss_parameter: float  # δ, ε or q, where the loss has one
     batch_size: int
     is_shuffled: bool
     seed: int

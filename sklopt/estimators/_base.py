@@ -14,11 +14,13 @@ from sklearn.utils._param_validation import (
 )
 from sklearn.utils.validation import check_is_fitted
 
+from ..engine._losses import check_targets
 from ..engine._lowering import (
     as_description,
     check_line_search,
     lower_batch_size,
     lower_candidates,
+    lower_loss,
     lower_patience,
     lower_penalty,
     lower_plan,
@@ -29,8 +31,9 @@ from ..engine._objective import Objective
 from ..engine._rates import auto_rate, loss_curvature, measure_curvature
 from ..engine._restarts import best_of
 from ..engine._train import TOO_LARGE, join_histories, judge_start, objective
-from ..kernels._codes import Loss, Status, Store
-from ..schedules import SCHEDULES
+from ..kernels._codes import Status, Store
+from ..losses import LOSSES
+from ..schedules import SCHEDULES, LineSearch
 from ..solvers import SOLVERS
 from ._callbacks import Watcher
 from ._coordinates import Coordinates
@@ -42,7 +45,6 @@ from ._training import (
     warn_if_unfinished,
 )
 
-_LOSSES = {"squared_error": Loss.SQUARED_ERROR}
 # From this tol on, whoever stops early wants to.
 COARSE_TOL = 1e-3
 
@@ -80,7 +82,7 @@ class GradientTrained(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             Interval(Integral, 1, None, closed="left"),
             None,
         ],
-        "loss": [StrOptions(set(_LOSSES))],
+        "loss": [StrOptions({"squared_error"})],
         "penalty": [StrOptions({"l2"}), None],
         "alpha": [Interval(Real, 0, None, closed="left")],
         "fit_intercept": ["boolean"],
@@ -209,6 +211,7 @@ class GradientTrained(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         data, is_single = validated_data(owner, X, y, sample_weight, is_first)
         if not self._takes_as_single(data, is_single):
             raise ValueError("y has several targets, each with a surface of its own.")
+        check_targets(self._lowered_loss()["loss"], data.y)
         return self._objective_on(data, self._plain_coordinates(data.X.shape[1]))
 
     def _objective_on(self, data, coordinates):
@@ -221,7 +224,11 @@ class GradientTrained(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             weight=weight.astype(np.float64),
             alpha=0.0 if self.penalty is None else coordinates.alpha(self.alpha),
             **self._model_fields(coordinates, n_features),
+            **self._lowered_loss(),
         )
+
+    def _lowered_loss(self):
+        return lower_loss(as_description(self.loss, LOSSES))
 
     @property
     def _has_trained(self):
@@ -359,6 +366,8 @@ class GradientTrained(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         schedule = as_description(self.schedule, SCHEDULES)
         batch_size = lower_batch_size(self.batch_size, solver, n_samples)
         check_line_search(solver, schedule, batch_size, n_samples)
+        loss = self._lowered_loss()
+        check_targets(loss["loss"], data.y)
         model = self._model_fields(training.coordinates, n_features)
         alpha = 0.0 if self.penalty is None else training.coordinates.alpha(self.alpha)
         rate = self.learning_rate
@@ -366,11 +375,21 @@ class GradientTrained(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             has_intercept = bool(model["is_trained"][0])
             training = training.seen(
                 measure_curvature(
-                    data, solver, batch_size, model["model"], has_intercept
+                    data,
+                    solver,
+                    batch_size,
+                    model["model"],
+                    has_intercept,
+                    is_search=isinstance(schedule, LineSearch),
+                    **loss,
                 )
             )
             ell = loss_curvature(
-                data, model["model"], model["window"], model["has_head"]
+                data,
+                model["model"],
+                model["window"],
+                model["has_head"],
+                loss["loss"],
             )
             rate = auto_rate(
                 training.curvature, solver, schedule, ell, alpha, batch_size, n_samples
@@ -389,13 +408,13 @@ class GradientTrained(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             candidates,
             n_samples=n_samples,
             n_features=n_features,
-            loss=_LOSSES[self.loss],
             batch_size=batch_size,
             shuffle=self.shuffle,
             seed=training.seed,
             tol=tol,
             store=_STORES[self.store_path],
             **model,
+            **loss,
         )
         return training.under(candidates["rule"][0]), candidates, plan
 

@@ -22,7 +22,7 @@ def row_loss(data, plan, candidate, row, prediction):
     weight = row_weight(data, row)
     if weight == 0.0:
         return 0.0  # of any row, also of one whose loss overflows
-    return weight * loss_value(plan.loss, prediction, data.y[row, candidate.target])
+    return weight * loss_value(plan, prediction, data.y[row, candidate.target])
 
 
 @kernel
@@ -32,4 +32,4 @@ def row_slope(data, plan, candidate, row, prediction):
     if weight == 0.0:
         return 0.0
     target = data.y[row, candidate.target]
-    return weight * loss_derivative(plan.loss, prediction, target)
+    return weight * loss_derivative(plan, prediction, target)
