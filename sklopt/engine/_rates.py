@@ -36,7 +36,8 @@ data, for each target:
   is treated likewise where it is quadratic for still smaller ones only;
 - with a log link ℓ'' is eᶻ (poisson) or y·e⁻ᶻ (gamma). Between the start, z = 0, and a
   perfect fit of the row, z = log y, neither exceeds max(1, y): each row is weighted by
-  that. It is no bound beyond the fit.
+  that. It is no bound beyond the fit; momentum, which overshoots the most, therefore
+  gets the rate of descent, a limit of α < 2/L in the table above.
 
 A line search shortens its steps by itself, so that what counts there is how flat the
 loss may be: the whole deviation instead of δ, and min(1, mean y) for all rows.
@@ -99,39 +100,47 @@ def measure_curvature(
 
     They contain ℓ'', and are those of each target, where the data have a say in it.
     """
-    formulas = FORMULAS[loss]
+    formulas, how = FORMULAS[loss], (solver, batch_size, fit_intercept)
     if isinstance(solver, Adam):
         reach = np.sqrt(mean_squares(data, fit_intercept)).sum()
         return Curvature(reach=reach, steepness=_steepness(data, model, formulas))
     if formulas.has_log_link and not is_search:
-        each = [
-            _measured(_with_row_curvature(data, y), solver, batch_size, fit_intercept)
-            for y in data.y.T
-        ]
+        each = [_measured_on_the_way(data, y, *how) for y in data.y.T]
         return Curvature(*map(np.array, zip(*each, strict=True)))
-    measured = _measured(data, solver, batch_size, fit_intercept)
-    if formulas.kink:
-        share = 1.0 if is_search else KINK_SHARE
-        kinks = formulas.kink(loss_parameter) * sharpness(data, fit_intercept)
-        bend = np.minimum(formulas.steepest, kinks / share)
-    elif formulas.has_log_link:
-        bend = np.minimum(1.0, _means(data))
-    else:
+    measured = _measured(data, *how)
+    if formulas.has_log_link:
+        return measured._replace(largest=measured.largest * np.minimum(1, _means(data)))
+    if not formulas.kink:
         return measured
-    return Curvature(*(number * bend for number in measured))
+    kinks = formulas.kink(loss_parameter) * sharpness(data, fit_intercept)
+    from_afar = np.minimum(formulas.steepest, kinks)
+    if is_search:
+        return measured._replace(largest=measured.largest * from_afar)
+    rounded = np.minimum(formulas.steepest, kinks / KINK_SHARE)
+    return Curvature(
+        largest=measured.largest * rounded,
+        worst_row=measured.worst_row * rounded,
+        trace=measured.trace * from_afar,
+    )
 
 
 def _means(data):
     weights = data.weight if data.weight.size else None
-    return np.average(data.y, axis=0, weights=weights).astype(np.float64)
+    return np.average(data.y.astype(np.float64), axis=0, weights=weights)
 
 
-def _with_row_curvature(data, y):
-    """The data with every row weighted by the largest ℓ'' on its way to a fit."""
+def _measured_on_the_way(data, y, solver, batch_size, fit_intercept):
+    """Measures with every row weighted by the largest ℓ'' on its way to a fit."""
     weight = np.maximum(1.0, y, dtype=np.float64)
     if data.weight.size:
         weight *= data.weight
-    return data._replace(weight=weight)
+    data = data._replace(weight=weight)
+    measured = _measured(data, solver, batch_size, fit_intercept)
+    if isinstance(solver, Momentum):
+        # It overshoots by about as far as it came, to where ℓ'' is larger.
+        slower = _half_stability_limit(solver)
+        measured = measured._replace(largest=measured.largest * slower)
+    return measured
 
 
 def _steepness(data, model, formulas):
