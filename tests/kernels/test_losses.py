@@ -1,4 +1,4 @@
-"""Value and derivative of every compiled loss against scikit-learn's and differences."""
+"""Every compiled loss against scikit-learn's, and its derivative against its value."""
 
 import numpy as np
 import pytest
