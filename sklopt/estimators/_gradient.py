@@ -152,12 +152,13 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
     epsilon_insensitive it is 1/δ, for quantile 1/(2δ), with δ a tenth of y's mean
     absolute deviation from its median (from 0 without an intercept), and at least a
     hundredth of the mean of |y|; for huber it is 1, or ``delta``/δ if that is less. A
-    constant rate resolves residuals no finer than
-    about δ; a schedule that goes to 0, such as ``"cosine"``, gets to the minimum. For
-    poisson and gamma row i counts max(1, yᵢ), which is the most on the way from z = 0
-    to a perfect fit. That is no guarantee: a fit that strays far beyond it may diverge,
-    and is told to take a lower rate. With targets of a size far from 1 the rate is low
-    for gamma, as the steps are long where training begins, at a mean of 1.
+    constant rate resolves residuals no finer than about δ; a schedule that goes to 0,
+    such as ``"cosine"``, gets to the minimum. For poisson and gamma row i counts
+    max(1, yᵢ), which is the most on the way from z = 0 to a perfect fit; momentum in
+    full batch, which overshoots, takes 1/L then. That is no guarantee: a fit that
+    strays far beyond may diverge, and is told to take a lower rate. gamma needs about
+    as many updates as the mean of y is large, as its steps are long where training
+    begins, at a mean of 1: divide large targets by their mean.
 
     A diverging fit raises a ValueError and leaves the estimator as it was.
 
