@@ -36,8 +36,8 @@ data, for each target:
   is treated likewise where it is quadratic for still smaller ones only;
 - with a log link ℓ'' is eᶻ (poisson) or y·e⁻ᶻ (gamma). Between the start, z = 0, and a
   perfect fit of the row, z = log y, neither exceeds max(1, y): each row is weighted by
-  that. It is no bound beyond the fit; momentum, which overshoots the most, therefore
-  gets the rate of descent, a limit of α < 2/L in the table above.
+  that. It is no bound beyond the fit, which momentum and nesterov overshoot: in full
+  batch they get the rate of descent.
 
 A line search shortens its steps by itself, so that what counts there is how flat the
 loss may be: the whole deviation instead of δ, and min(1, mean y) for all rows.
@@ -136,11 +136,9 @@ def _measured_on_the_way(data, y, solver, batch_size, fit_intercept):
         weight *= data.weight
     data = data._replace(weight=weight)
     measured = _measured(data, solver, batch_size, fit_intercept)
-    if isinstance(solver, Momentum):
-        # It overshoots by about as far as it came, to where ℓ'' is larger.
-        slower = _half_stability_limit(solver)
-        measured = measured._replace(largest=measured.largest * slower)
-    return measured
+    # An average overshoots by up to as far as it came, to where ℓ'' is larger.
+    slower = _half_stability_limit(solver) if batch_size == len(data.X) else 1.0
+    return measured._replace(largest=measured.largest * slower)
 
 
 def _steepness(data, model, formulas):

@@ -154,11 +154,11 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
     hundredth of the mean of |y|; for huber it is 1, or ``delta``/δ if that is less. A
     constant rate resolves residuals no finer than about δ; a schedule that goes to 0,
     such as ``"cosine"``, gets to the minimum. For poisson and gamma row i counts
-    max(1, yᵢ), which is the most on the way from z = 0 to a perfect fit; momentum in
-    full batch, which overshoots, takes 1/L then. That is no guarantee: a fit that
-    strays far beyond may diverge, and is told to take a lower rate. gamma needs about
-    as many updates as the mean of y is large, as its steps are long where training
-    begins, at a mean of 1: divide large targets by their mean.
+    max(1, yᵢ), which is the most on the way from z = 0 to a perfect fit; momentum and
+    nesterov in full batch, which overshoot it, take 1/L then. That is no guarantee: a
+    fit that strays far beyond may diverge, and is told to take a lower rate. gamma
+    needs about as many updates as the mean of y is large, as its steps are long where
+    training begins, at a mean of 1: divide large targets by their mean.
 
     A diverging fit raises a ValueError and leaves the estimator as it was.
 

@@ -256,9 +256,10 @@ def test_rows_count_by_the_curvature_on_their_way_to_a_fit(loss, weighted):
     gram, _ = dense_gram(on_the_way, True)
     L = np.linalg.eigvalsh(gram)[-1]
     assert_allclose(first_rate(loss, data, y), 1 / L, rtol=1e-10)
-    # Momentum overshoots the fit, to where the curvature is larger.
-    rate = first_rate(loss, data, y, "momentum", batch_size=None)
-    assert_allclose(rate, 1 / L, rtol=1e-10)
+    # Averages overshoot the fit, to where the curvature is larger.
+    for solver in ("momentum", "nesterov"):
+        rate = first_rate(loss, data, y, solver, batch_size=None)
+        assert_allclose(rate, 1 / L, rtol=1e-10)
     gram, _ = dense_gram(data, True)
     flattest = np.linalg.eigvalsh(gram)[-1] * min(1.0, np.average(y, weights=s))
     search = rate_of(loss, data, y, schedule="line_search")
