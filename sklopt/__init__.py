@@ -1,6 +1,6 @@
 """Scikit-learn estimators whose optimizer is a hyperparameter."""
 
-from . import datasets, inspection, schedules, solvers
+from . import datasets, inspection, losses, schedules, solvers
 from .estimators import GaborRegressor, GradientRegressor
 
 __all__ = [
@@ -9,6 +9,7 @@ __all__ = [
     "__version__",
     "datasets",
     "inspection",
+    "losses",
     "schedules",
     "solvers",
 ]

@@ -1,6 +1,7 @@
 """The one table of solvers and schedules that drives the tests, and its problem."""
 
 import re
+from functools import partial
 
 import joblib
 import numpy as np
@@ -8,6 +9,19 @@ import pytest
 import reference
 
 from sklopt import GradientRegressor
+from sklopt.losses import (
+    LOSSES as LOSS_NAMES,
+)
+from sklopt.losses import (
+    AbsoluteError,
+    EpsilonInsensitive,
+    Gamma,
+    Huber,
+    Poisson,
+    Quantile,
+    SquaredEpsilonInsensitive,
+    SquaredError,
+)
 from sklopt.schedules import (
     SCHEDULES as SCHEDULE_NAMES,
 )
@@ -49,6 +63,17 @@ SCHEDULES = {
     "line_search": LineSearch(tolerance=1e-3),
 }
 
+LOSSES = {
+    "squared_error": SquaredError(),
+    "absolute_error": AbsoluteError(),
+    "huber": Huber(delta=0.8),
+    "epsilon_insensitive": EpsilonInsensitive(epsilon=0.4),
+    "squared_epsilon_insensitive": SquaredEpsilonInsensitive(epsilon=0.4),
+    "quantile": Quantile(quantile=0.8),
+    "poisson": Poisson(),
+    "gamma": Gamma(),
+}
+
 BATCH_SIZES = [None, 1, 7, 32]
 FULL_BATCH_DESCENT = {("gd", size) for size in BATCH_SIZES} | {("sgd", None)}
 LEARNING_RATE = 0.02
@@ -81,6 +106,7 @@ NAMED_PAIRS = [pair for pair in PAIRS if pair[1] in SCHEDULE_NAMES]
 
 both_methods = pytest.mark.parametrize("method", ["fit", "partial_fit"])
 both_states = pytest.mark.parametrize("state", ["unfitted", "fitted"])
+every_loss = pytest.mark.parametrize("loss", LOSSES)
 every_solver = pytest.mark.parametrize("solver", SOLVERS)
 every_pair = pytest.mark.parametrize(("solver", "schedule", "batch_size"), PAIRS)
 every_named_pair = pytest.mark.parametrize(
@@ -101,6 +127,13 @@ def make_targets():
     X, y = make_problem()
     _, other = make_problem(seed=3)
     return X, np.column_stack([y, np.zeros_like(y), 10.0 * other])
+
+
+def targets_for(loss, y):
+    """Targets like y that the loss can be of: counts, some of them 0, or sizes."""
+    if loss == "poisson":
+        return np.maximum(0.0, np.round(y))
+    return np.abs(y) + 0.1 if loss == "gamma" else y
 
 
 def make_weights(n_samples=45, seed=1):
@@ -165,14 +198,26 @@ def history_of(model):
     return model.history_.drop(columns="seconds")
 
 
+def as_object(loss):
+    """The loss that a name stands for, or the loss itself."""
+    return LOSS_NAMES[loss]() if isinstance(loss, str) else loss
+
+
 def _name_and_params(description, names):
     (name,) = (name for name, kind in names.items() if kind is type(description))
     return name, description.get_params()
 
 
+def loss_twin(model):
+    """The reference's function of a model's loss."""
+    name, params = _name_and_params(as_object(model.loss), LOSS_NAMES)
+    return partial(reference.LOSSES[name], **params)
+
+
 def train_twin(model, X, y, sample_weight=None):
     """What `model.fit` must do, done by the reference."""
     solver, solver_params = _name_and_params(model.solver, SOLVER_NAMES)
+    loss, loss_params = _name_and_params(as_object(model.loss), LOSS_NAMES)
     schedule, schedule_params = _name_and_params(model.schedule, SCHEDULE_NAMES)
     if schedule == "cosine" and schedule_params["epochs"] is None:
         schedule_params["epochs"] = model.max_iter
@@ -195,4 +240,6 @@ def train_twin(model, X, y, sample_weight=None):
         alpha=model.alpha if model.penalty == "l2" else 0.0,
         is_trained=np.arange(X.shape[1] + 1) >= (0 if model.fit_intercept else 1),
         init=model.init,
+        loss=loss,
+        loss_params=loss_params,
     )

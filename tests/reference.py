@@ -7,6 +7,7 @@ running averages; β is `beta`, in Adam `beta_1`; γ is `beta_2`; t counts from 
 """
 
 import math
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -86,22 +87,90 @@ def mean_one(sample_weight, n_samples):
     return sample_weight / sample_weight.mean()
 
 
-def batch_objective(phi, X, y, s, alpha, model=LINEAR):
-    """Σ_{i∈B} sᵢ (f(xᵢ) − yᵢ)² / |B| + alpha·R(w); the sᵢ have mean 1 over all rows."""
-    loss = (s * (model.predict(phi, X) - y) ** 2).sum() / len(y)
-    return loss + penalty(phi, X, alpha)
+# --- losses: value and derivative in the prediction -------------------------------
 
 
-def batch_gradient(phi, X, y, s, alpha, model=LINEAR, is_trained=True):
-    """g = Σ_{i∈B} sᵢ ∇ℓᵢ / |B| + alpha·∇R, ∇ℓᵢ = 2 (f(xᵢ) − yᵢ) · ∇f(xᵢ)."""
-    slope = 2.0 * s * (model.predict(phi, X) - y)
+def squared_error(f, y):
+    """(f − y)²."""
+    return (f - y) ** 2, 2.0 * (f - y)
+
+
+def absolute_error(f, y):
+    """|f − y|."""
+    return np.abs(f - y), np.sign(f - y)
+
+
+def huber(f, y, delta=1.35):
+    """½r² near the target, δ|r| − ½δ² far from it."""
+    r, is_near = f - y, np.abs(f - y) <= delta
+    value = np.where(is_near, r**2 / 2, delta * np.abs(r) - delta**2 / 2)
+    return value, np.where(is_near, r, delta * np.sign(r))
+
+
+def epsilon_insensitive(f, y, epsilon=0.1):
+    """max(0, |f − y| − ε)."""
+    excess = np.maximum(0.0, np.abs(f - y) - epsilon)
+    return excess, np.sign(f - y) * (excess > 0)
+
+
+def squared_epsilon_insensitive(f, y, epsilon=0.1):
+    """max(0, |f − y| − ε)²."""
+    excess = np.maximum(0.0, np.abs(f - y) - epsilon)
+    return excess**2, 2 * excess * np.sign(f - y)
+
+
+def quantile(f, y, quantile=0.5):
+    """max(q (y − f), (1 − q)(f − y))."""
+    value = np.maximum(quantile * (y - f), (1 - quantile) * (f - y))
+    return value, np.where(f > y, 1 - quantile, -quantile) * (f != y)
+
+
+def poisson(f, y):
+    """eᶠ − y f + y log y − y, where 0 log 0 = 0."""
+    constant = np.array([t * math.log(t) - t if t > 0 else 0.0 for t in y])
+    return np.exp(f) - y * f + constant, np.exp(f) - y
+
+
+def gamma(f, y):
+    """f + y e⁻ᶠ − log y − 1."""
+    return f + y * np.exp(-f) - np.log(y) - 1, 1 - y * np.exp(-f)
+
+
+LOSSES = {
+    "squared_error": squared_error,
+    "absolute_error": absolute_error,
+    "huber": huber,
+    "epsilon_insensitive": epsilon_insensitive,
+    "squared_epsilon_insensitive": squared_epsilon_insensitive,
+    "quantile": quantile,
+    "poisson": poisson,
+    "gamma": gamma,
+}
+
+
+# --- the objective ---------------------------------------------------------------
+
+
+def batch_objective(phi, X, y, s, alpha, model=LINEAR, loss=squared_error):
+    """Σ_{i∈B} sᵢ ℓ(f(xᵢ), yᵢ) / |B| + alpha·R(w); the sᵢ have mean 1 over all rows."""
+    value, _ = loss(model.predict(phi, X), y)
+    return (s * value).sum() / len(y) + penalty(phi, X, alpha)
+
+
+def batch_gradient(
+    phi, X, y, s, alpha, model=LINEAR, loss=squared_error, is_trained=True
+):
+    """g = Σ_{i∈B} sᵢ ∇ℓᵢ / |B| + alpha·∇R, ∇ℓᵢ = ℓ'(f(xᵢ), yᵢ) · ∇f(xᵢ)."""
+    _, derivative = loss(model.predict(phi, X), y)
+    slope = s * derivative
     g = model.pull_back(phi, X, slope) / len(y) + penalty_gradient(phi, X, alpha)
     return np.where(is_trained, g, 0.0)
 
 
-def objective(phi, X, y, sample_weight=None, alpha=0.0):
-    """J(φ) = Σ sᵢ (f(xᵢ) − yᵢ)² / Σ sᵢ + alpha·R(w)."""
-    return batch_objective(phi, X, y, mean_one(sample_weight, len(y)), alpha)
+def objective(phi, X, y, sample_weight=None, alpha=0.0, loss=squared_error):
+    """J(φ) = Σ sᵢ ℓ(f(xᵢ), yᵢ) / Σ sᵢ + alpha·R(w)."""
+    s = mean_one(sample_weight, len(y))
+    return batch_objective(phi, X, y, s, alpha, loss=loss)
 
 
 def gradient(phi, X, y, sample_weight=None, alpha=0.0):
@@ -370,6 +439,8 @@ def train(
     is_trained=True,
     init=None,
     model=LINEAR,
+    loss="squared_error",
+    loss_params=None,
 ):
     """Train for one epoch per entry of `orders`.
 
@@ -378,8 +449,8 @@ def train(
     X, y : ndarray of shape (n, d) and (n,)
     orders : list of sequences of row numbers
         The order of the rows in each epoch.
-    solver, schedule : str
-        With their hyperparameters in `solver_params` and `schedule_params`.
+    solver, schedule, loss : str
+        With their hyperparameters in `solver_params` and so on.
     learning_rate : float
         α₀; of a line search the longest step.
     batch_size : int or None
@@ -400,6 +471,7 @@ def train(
     point_of, update = SOLVERS[solver]
     solver_params, schedule_params = solver_params or {}, schedule_params or {}
     schedule_rates = Rates(schedule, learning_rate, schedule_params)
+    loss_of = partial(LOSSES[loss], **(loss_params or {}))
     s = mean_one(sample_weight, len(y))
     if batch_size is None or solver == "gd":
         batch_size = len(y)
@@ -408,12 +480,12 @@ def train(
     m, v, t = np.zeros_like(phi), np.zeros_like(phi), 0
     path, steps, losses, rates, norms, moves = [phi], [phi], [], [], [], []
     for epoch, order in enumerate(orders):
-        loss = 0.0
+        seen = 0.0
         for batch in batches(np.asarray(order), batch_size):
             rate = schedule_rates.now(epoch, t)
             point = point_of(phi, m, rate)
-            part = X[batch], y[batch], s[batch], alpha, model
-            loss += batch_objective(point, *part) * len(batch) / len(y)
+            part = X[batch], y[batch], s[batch], alpha, model, loss_of
+            seen += batch_objective(point, *part) * len(batch) / len(y)
             norm = move = math.nan
             if s[batch].sum() == 0:
                 continue  # a batch without weight says nothing
@@ -426,9 +498,9 @@ def train(
             t += 1
             move = np.linalg.norm(phi - steps[-1])
             steps.append(phi)
-        schedule_rates.close_epoch(loss)
+        schedule_rates.close_epoch(seen)
         path.append(phi)
-        losses.append(loss)
+        losses.append(seen)
         rates.append(rate)
         norms.append(norm)
         moves.append(move)

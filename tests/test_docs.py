@@ -1,9 +1,13 @@
 """What the README and the examples show, done."""
 
+import os
 import re
 import runpy
+import shutil
+import subprocess
 import sys
 import tomllib
+from functools import partial
 from pathlib import Path
 
 import matplotlib as mpl
@@ -14,6 +18,7 @@ import sklopt
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+GUIDE = (ROOT / "docs" / "add_a_loss.md").read_text(encoding="utf-8")
 EXAMPLES = sorted((ROOT / "examples").glob("plot_*.py"))
 
 # Every fenced block of the README, as (language, source).
@@ -81,6 +86,69 @@ def test_what_the_documents_install_and_link_to_is_there():
     assert len(paths) >= 4
     for path in paths:
         assert (ROOT / path).exists() or (ROOT / "sklopt" / path).exists(), path
+
+
+def test_the_lines_of_a_new_loss_go_where_the_guide_says():
+    files = re.findall(r"`((?:sklopt|tests)/[\w/]+\.py)`", GUIDE)
+    assert len(files) >= 6
+    sources = [(ROOT / file).read_text(encoding="utf-8") for file in files]
+    for name in ("Loss", "loss_value", "loss_derivative", "LOSSES", "lower_loss"):
+        assert any(re.search(rf"^(class|def|) ?{name}\b", s, re.M) for s in sources)
+
+
+def test_a_loss_added_as_the_guide_prints_it_is_one(tmp_path):
+    """On a copy of the package: each block goes where the text says."""
+    shutil.copytree(ROOT / "sklopt", tmp_path / "sklopt")
+    code, functions, rung, description, case, formulas = re.findall(
+        r"^```python\n(.*?)^```$", GUIDE, re.DOTALL | re.MULTILINE
+    )
+    slope = rung.replace("log_cosh(", "log_cosh_derivative(")
+    insert = partial(insert_after, tmp_path / "sklopt")
+    insert("kernels/_codes.py", "    GAMMA = 7\n", code)
+    insert(
+        "kernels/_losses.py",
+        "    return 1.0 - target * math.exp(-prediction)\n",
+        "\n\n" + functions,
+    )
+    insert("kernels/_losses.py", "        return gamma(prediction, target)\n", rung)
+    insert(
+        "kernels/_losses.py",
+        "        return gamma_derivative(prediction, target)\n",
+        slope,
+    )
+    insert(
+        "losses.py",
+        '    "gamma": Gamma,\n}\n',
+        f'{description}\n\nLOSSES["log_cosh"] = LogCosh\n',
+    )
+    insert(
+        "engine/_lowering.py", "            code, parameter = Loss.GAMMA, 0.0\n", case
+    )
+    insert("engine/_lowering.py", "    Huber,\n", "    LogCosh,\n")
+    insert("engine/_losses.py", "FORMULAS = {\n", formulas)
+    command = [sys.executable, "-W", "error", "-c", TRY_LOG_COSH]
+    environment = os.environ | {"PYTHONPATH": str(tmp_path), "NUMBA_DISABLE_JIT": "1"}
+    result = subprocess.run(
+        command, capture_output=True, text=True, env=environment, cwd=tmp_path
+    )
+    assert result.returncode == 0, result.stderr
+    assert float(result.stdout) < 1e-7
+
+
+TRY_LOG_COSH = """
+from sklopt import GradientRegressor
+from sklopt.inspection import check_gradient
+X, y = [[0.0], [1.0], [2.0]], [1.0, 3.0, 5.0]
+model = GradientRegressor(loss="log_cosh", max_iter=2000).fit(X, y)
+assert abs(model.coef_[0] - 2) < 0.01, model.coef_
+print(check_gradient(model, X, y, at=[0.3, 0.4], h=1e-5)["error"].max())
+"""
+
+
+def insert_after(package, file, place, lines):
+    path = package / file
+    before, after = path.read_text(encoding="utf-8").split(place)
+    path.write_text(before + place + lines + after, encoding="utf-8")
 
 
 def test_the_changelog_knows_this_version():

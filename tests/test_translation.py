@@ -14,6 +14,7 @@ from sklearn.linear_model import SGDRegressor
 from sklearn.neural_network import MLPRegressor
 
 from sklopt import GradientRegressor
+from sklopt.losses import EpsilonInsensitive, Huber
 from sklopt.schedules import InverseScaling
 from sklopt.solvers import Adam, Momentum
 
@@ -25,11 +26,13 @@ TABLE = [
 ]
 
 RATE, BATCH_SIZE = 0.02, 8
+DESCRIPTIONS = Adam, EpsilonInsensitive, Huber, InverseScaling
 # What the letters of the table stand for; γ is the one that both others default to.
 LETTERS = {
     "r": RATE,
     "a": 0.3,
     "p": 0.3,
+    "d": 0.4,
     "β": 0.9,
     "γ": 0.999,
     "ε": 1e-8,
@@ -40,7 +43,7 @@ LETTERS = {
 def arguments(cell):
     """The keyword arguments that a cell prints as code, evaluated."""
     code = ", ".join(re.findall(r"`(\w+=[^`]*)`", cell))
-    scope = LETTERS | {"Adam": Adam, "InverseScaling": InverseScaling}
+    scope = LETTERS | {one.__name__: one for one in DESCRIPTIONS}
     return eval(f"dict({code})", scope)
 
 
@@ -91,6 +94,8 @@ def test_columns_are_those_that_are_read():
         '`solver="sgd", learning_rate=r`',
         '`penalty="l2", alpha=a`',
         "`schedule=InverseScaling(p",
+        "`loss=Huber(d)`",
+        "`loss=EpsilonInsensitive(d)`",
     ],
 )
 def test_sgd_regressor_takes_the_same_steps(start):

@@ -11,6 +11,8 @@ from scipy.linalg import eigh
 from scipy.sparse.linalg import LinearOperator, eigsh
 from sklearn.utils.parallel import _threadpool_controller_decorator
 
+from ..kernels._codes import Loss
+from ._losses import FORMULAS
 from ._rows import NUMBERS_AT_ONCE, row_blocks
 
 # Up to this size a matrix of products is small change, and its eigenvalues exact.
@@ -21,6 +23,8 @@ LANCZOS_TOLERANCE = 1e-3
 class Curvature(NamedTuple):
     """Measures of one or more training sets; 0 where not measured.
 
+    One number for all targets, or one for each.
+
     A larger number always asks for a lower rate.
     """
 
@@ -28,7 +32,7 @@ class Curvature(NamedTuple):
     worst_row: float = 0.0  # max ‖zᵢ‖²
     trace: float = 0.0  # Σ ‖zᵢ‖² / n
     reach: float = 0.0  # Σⱼ rms(zⱼ)
-    steepness: float | np.ndarray = 0.0  # 1 / rms(y) of each target
+    steepness: float | np.ndarray = 0.0  # 1 / S of each target
 
     def worse(self, other):
         """The larger of each number."""
@@ -86,36 +90,68 @@ def _inverse_rms(values, weight):
     return 1 / (largest * np.sqrt(total / len(values)))
 
 
-def untapped_gain(data, phi, fit_intercept, alpha):
+def sharpness(data, fit_intercept):
+    """1 / size of the deviations of each target; 0 where y is 0.
+
+    The mean absolute deviation from the median, or from 0 without an intercept, and no
+    less than a tenth of the mean of |y|.
+    """
+    weights = data.weight if data.weight.size else None
+
+    def mean_size(values):
+        return np.average(np.abs(values), weights=weights)
+
+    result = np.zeros(data.y.shape[1])
+    for k, y in enumerate(data.y.T.astype(np.float64)):
+        middle = fit_intercept * _median(y, weights)
+        size = max(mean_size(y - middle), 0.1 * mean_size(y))
+        result[k] = 1 / size if size > 0 else 0.0
+    return result
+
+
+def _median(values, weights):
+    return np.quantile(values, 0.5, weights=weights, method="inverted_cdf")
+
+
+def log_steepness(means):
+    """1 / (1 + |log mean y|) of each target."""
+    return 1 / (1 + np.abs(np.log(np.where(means > 0, means, 1.0))))
+
+
+def untapped_gain(
+    data, phi, fit_intercept, alpha, loss=Loss.SQUARED_ERROR, parameter=0.0
+):
     """By how much one coefficient alone, with the intercept, could lower J; (K,).
 
-    Of the linear model with squared error, at φ of shape (K, P), the largest of
-    (∂J/∂φⱼ)² / 2(∂²J/∂φⱼ²). It shows a loss that stands still only because features are
-    of very different scales, or far from 0.
+    Of the linear model at φ of shape (K, P), the largest of (∂J/∂φⱼ)² / 2(∂²J/∂φⱼ²) for
+    the squared error; for a loss whose ℓ'' varies its largest value is taken, so that J
+    can be lowered by no less. It shows a loss that stands still only because features
+    are of very different scales, or far from 0.
     """
+    derivative, steepest = FORMULAS[loss].derivative, FORMULAS[loss].steepest
     n_samples, n_features = data.X.shape
-    sums = np.zeros((3, len(phi), n_features))  # of x, x² and x·r, each times s
+    sums = np.zeros((3, len(phi), n_features))  # of x, x² and −x·ℓ', each times s
     pull = np.zeros(len(phi))
     some_row = data.weight.argmax() if data.weight.size else 0
     origin = data.X[some_row].astype(np.float64) * fit_intercept
     for rows in row_blocks(data.X, n_features + 1):
         X, y = data.X[rows].astype(np.float64), data.y[rows]
-        residual = y - (X @ phi[:, 1:].T + phi[:, 0])
+        downhill = -derivative(X @ phi[:, 1:].T + phi[:, 0], y, parameter)
         weight = data.weight[rows] if data.weight.size else np.ones(len(X))
         X -= origin
-        X[weight == 0], residual[weight == 0] = 0.0, 0.0  # 0 times what overflows
+        X[weight == 0], downhill[weight == 0] = 0.0, 0.0  # 0 times what overflows
         sums[0] += weight @ X
         sums[1] += weight @ (X * X)
-        sums[2] += (weight[:, np.newaxis] * residual).T @ X
-        pull += weight @ residual
+        sums[2] += (weight[:, np.newaxis] * downhill).T @ X
+        pull += weight @ downhill
     mean, square, product = sums / n_samples
     if fit_intercept:
         square = square - mean**2
         product = product - mean * (pull / n_samples)[:, np.newaxis]
-    slope = 2 * product - alpha * phi[:, 1:]
-    bend = 2 * square + alpha
+    slope = product - alpha * phi[:, 1:]
+    bend = steepest * square + alpha
     # What rounding leaves of the variance of a constant column is no variance.
-    has_bend = bend > 1e-12 * (2 * sums[1] / n_samples + alpha)
+    has_bend = bend > 1e-12 * (steepest * sums[1] / n_samples + alpha)
     gain = np.divide(slope**2, 2 * bend, out=np.zeros_like(slope), where=has_bend)
     return gain.max(axis=1, initial=0.0)
 

@@ -4,7 +4,17 @@ import math
 
 import numpy as np
 
-from ..kernels._codes import Penalty, Rule, Schedule, Store
+from ..kernels._codes import Loss, Penalty, Rule, Schedule, Store
+from ..losses import (
+    AbsoluteError,
+    EpsilonInsensitive,
+    Gamma,
+    Huber,
+    Poisson,
+    Quantile,
+    SquaredEpsilonInsensitive,
+    SquaredError,
+)
 from ..schedules import (
     Constant,
     Cosine,
@@ -159,6 +169,30 @@ def lower_block_size(shuffle, X):
     return max(BLOCK_SIZE, BYTES_OF_A_READ // max(1, X.shape[1] * X.itemsize))
 
 
+def lower_loss(loss):
+    """Fields of a plan that a loss sets."""
+    match loss:
+        case SquaredError():
+            code, parameter = Loss.SQUARED_ERROR, 0.0
+        case AbsoluteError():
+            code, parameter = Loss.ABSOLUTE_ERROR, 0.0
+        case Huber(delta=delta):
+            code, parameter = Loss.HUBER, delta
+        case EpsilonInsensitive(epsilon=epsilon):
+            code, parameter = Loss.EPSILON_INSENSITIVE, epsilon
+        case SquaredEpsilonInsensitive(epsilon=epsilon):
+            code, parameter = Loss.SQUARED_EPSILON_INSENSITIVE, epsilon
+        case Quantile(quantile=quantile):
+            code, parameter = Loss.QUANTILE, quantile
+        case Poisson():
+            code, parameter = Loss.POISSON, 0.0
+        case Gamma():
+            code, parameter = Loss.GAMMA, 0.0
+        case _:
+            raise TypeError(f"{loss!r} has no place in the engine")
+    return {"loss": code, "loss_parameter": float(parameter)}
+
+
 def lower_penalty(penalty, alpha):
     """Fields of a candidate that a penalty's name, or None, sets."""
     code = {None: Penalty.NONE, "l2": Penalty.L2}[penalty]
@@ -196,6 +230,7 @@ def lower_plan(
     has_head,
     is_trained,
     loss,
+    loss_parameter,
     batch_size,
     shuffle,
     block_size,
@@ -216,6 +251,7 @@ def lower_plan(
         n_weights=int(n_features),
         is_trained=np.array(is_trained, dtype=bool),
         loss=int(loss),
+        loss_parameter=float(loss_parameter),
         batch_size=int(batch_size),
         is_shuffled=is_shuffled,
         block_size=block_size,

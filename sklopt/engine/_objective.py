@@ -1,12 +1,14 @@
 """The objective of one model and its derivatives, evaluated by NumPy.
 
 What the compiled loop descends on, written as the formulas stand, for those who look at
-the surface instead of walking on it. With prediction f(x, φ), residual r = f − y and
-weights s of mean 1 over n rows:
+the surface instead of walking on it. With prediction f(x, φ), loss ℓ(f, y), whose
+derivatives ℓ' and ℓ'' are those in f, and weights s of mean 1 over n rows:
 
-    J = Σ s r² / n + alpha·½‖w‖²
-    ∇J = 2/n · Dᵀ(s r) + alpha·w,                D = ∂f/∂φ, one row a sample
-    ∇²J = 2/n · (DᵀSD + Σ s r ∇²f) + alpha·I_w
+    J = Σ s ℓ / n + alpha·½‖w‖²
+    ∇J = Dᵀ(s ℓ') / n + alpha·w,                D = ∂f/∂φ, one row a sample
+    ∇²J = (Dᵀ(s ℓ'')D + Σ s ℓ' ∇²f) / n + alpha·I_w
+
+For the squared error ℓ' = 2(f − y) and ℓ'' = 2.
 
 Every function takes complex φ as well, so that a complex step can check the next one.
 """
@@ -15,7 +17,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..kernels._codes import Model
+from ..kernels._codes import Loss, Model
+from ._losses import FORMULAS, has_second_derivative, mean_of
 
 # A wave of which no sample sees more than this is out of sight.
 VISIBLE = 1e-6
@@ -61,6 +64,8 @@ class Objective(NamedTuple):
     window: float
     has_head: bool
     is_trained: np.ndarray  # (P,)
+    loss: int = Loss.SQUARED_ERROR
+    loss_parameter: float = 0.0
 
     @property
     def n_params(self):
@@ -76,10 +81,21 @@ class Objective(NamedTuple):
         return J if np.ndim(phi) == 2 else J[0]
 
     def _values(self, points):
-        residual = self.prediction(points) - self.y
+        losses = self._loss(FORMULAS[self.loss].value, self.prediction(points))
         w = self._coefficients(points)
         penalty = 0.5 * self.alpha * (w * w).sum(axis=-1)
-        return (self.weight * residual**2).mean(axis=-1) + penalty
+        return (self.weight * losses).mean(axis=-1) + penalty
+
+    @property
+    def value_at_zero(self):
+        """J of the prediction 0 for all samples."""
+        losses = self._loss(FORMULAS[self.loss].value, np.zeros_like(self.y))
+        return (self.weight * losses).mean()
+
+    @property
+    def has_hessian(self):
+        """Whether the loss has more to it than straight pieces."""
+        return has_second_derivative(self.loss)
 
     def prediction(self, phi):
         """Predictions of all samples at φ of shape (…, P); (…, n_samples)."""
@@ -87,6 +103,10 @@ class Objective(NamedTuple):
         if self.has_head:
             f = phi[..., -1:] + phi[..., -2:-1] * f
         return f
+
+    def mean(self, phi):
+        """What an estimator predicts at φ of shape (…, P); (…, n_samples)."""
+        return mean_of(self.loss, self.prediction(phi))
 
     def jacobian(self, phi):
         """D = ∂f/∂φ at φ of shape (P,); (n_samples, P)."""
@@ -107,22 +127,24 @@ class Objective(NamedTuple):
 
     def gradient(self, phi):
         """∇J at φ of shape (P,); 0 where a parameter is not trained."""
-        residual = self.prediction(phi) - self.y
-        gradient = 2 * (self.weight * residual) @ self.jacobian(phi) / len(self.y)
+        slope = self._loss(FORMULAS[self.loss].derivative, self.prediction(phi))
+        gradient = (self.weight * slope) @ self.jacobian(phi) / len(self.y)
         self._coefficients(gradient)[...] += self.alpha * self._coefficients(phi)
         return gradient * self.is_trained
 
     def gauss_newton(self, phi):
-        """2/n · DᵀSD: the Hessian without the curvature of the model."""
+        """Dᵀ(s ℓ'')D / n: the Hessian without the curvature of the model."""
         D = self.jacobian(phi)
-        return 2 * D.T @ (self.weight[:, np.newaxis] * D) / len(self.y)
+        bend = self._loss(FORMULAS[self.loss].curvature, self.prediction(phi))
+        return D.T @ ((self.weight * bend)[:, np.newaxis] * D) / len(self.y)
 
     def hessian(self, phi):
         """∇²J at φ of shape (P,); (P, P), 0 where a parameter is not trained."""
         n, d = self.X.shape
-        z, residual = self._predictor(phi), self.prediction(phi) - self.y
+        z = self._predictor(phi)
+        slope = self._loss(FORMULAS[self.loss].derivative, self.prediction(phi))
         U = np.column_stack([np.ones(n), self.input_scale * self.X])
-        pull = 2 * self.weight * residual / n
+        pull = self.weight * slope / n
         bend = self._wave(z, 2) * pull
         H = self.gauss_newton(phi)
         if self.has_head:
@@ -138,10 +160,13 @@ class Objective(NamedTuple):
     def curvature_size(self, phi):
         """The diagonal of ∇²J with every term positive: what rounding is relative to.
 
-        2/n Σ s ((∂f/∂φⱼ)² + (|f| + |y|) |∂²f/∂φⱼ²|) + alpha, of shape (P,).
+        1/n Σ s (ℓ''·(∂f/∂φⱼ)² + 2(|f| + |y|) |∂²f/∂φⱼ²|) + alpha, of shape (P,). Only a
+        wave has the second term, and its loss is the squared error.
         """
-        d, height = self.X.shape[1], np.abs(self.prediction(phi)) + np.abs(self.y)
-        size = 2 * self.weight @ self.jacobian(phi) ** 2 / len(self.y)
+        f = self.prediction(phi)
+        d, height = self.X.shape[1], np.abs(f) + np.abs(self.y)
+        bend = self._loss(FORMULAS[self.loss].curvature, f)
+        size = (self.weight * bend) @ self.jacobian(phi) ** 2 / len(self.y)
         bend = np.abs(self._wave(self._predictor(phi), 2)) * height
         if self.has_head:
             bend = bend * abs(phi[-2])
@@ -149,6 +174,9 @@ class Objective(NamedTuple):
         size[0] += pull.sum()
         size[1 : d + 1] += pull @ (self.input_scale * self.X) ** 2 + self.alpha
         return size * self.is_trained
+
+    def _loss(self, formula, prediction):
+        return formula(prediction, self.y, self.loss_parameter)
 
     def _predictor(self, phi):
         """z = φ₀ + κ X w."""

@@ -19,14 +19,33 @@ expected one (Gower et al., 2019, proposition 3.8),
 
 which guarantees α = 1/(2𝓛). Their theorem 3.1 lowers the rate further for the sake of
 the noise that remains. Here that noise may cost no more than `NOISE_SHARE` of the
-lowest loss J*: to first order α·tr(H)·(n−b)/(2b(n−1)) · J*. Both hold for the (1−β)
+lowest loss J*: to first order α·tr(H)·(n−b)/(2b(n−1)) · J*, which for other losses than
+the squared error is a bound, as ℓ'² <= 2 max(ℓ'')·ℓ. Both hold for the (1−β)
 averages of momentum and nesterov as for sgd. An epoch's last mini-batch may be smaller
 than the others: its size is the b that counts, since it ends every epoch with a step as
 long and as noisy as its few rows make it.
 
+Where ℓ'' has no bound, or one that holds for next to no row, it is given one by the
+data, for each target:
+
+- where ℓ' jumps, ℓ'' is that of the loss with its kink rounded off over ±δ, half of
+  the jump divided by δ, as Huber's loss does it for the absolute error. δ is
+  `KINK_SHARE` of the mean absolute deviation of y from its median, and at least a
+  hundredth of the mean of |y|, or the intercept would be long on its way. Residuals of
+  less than δ are what a constant rate cannot be expected to resolve. Huber's own loss
+  is treated likewise where it is quadratic for still smaller ones only;
+- with a log link ℓ'' is eᶻ (poisson) or y·e⁻ᶻ (gamma). Between the start, z = 0, and a
+  perfect fit of the row, z = log y, neither exceeds max(1, y): each row is weighted by
+  that. It is no bound beyond the fit, which momentum and nesterov overshoot: in full
+  batch they get the rate of descent.
+
+A line search shortens its steps by itself, so that what counts there is how flat the
+loss may be: the whole deviation instead of δ, and min(1, mean y) for all rows.
+
 Adam's step in a coordinate is about α whatever the curvature. It is chosen so that
 one update moves the linear predictor by no more than `ADAM_SHARE` of its scale S, which
-is the targets' rms or, for a wave, `WAVE_LENGTH`: α·Σⱼ rms(zⱼ) = share · S.
+is the targets' rms, with a log link 1 + |log mean y| and for a wave `WAVE_LENGTH`:
+α·Σⱼ rms(zⱼ) = share · S.
 
 References
 ----------
@@ -35,19 +54,26 @@ Gower, R. M. et al. (2019). SGD: general analysis and improved rates. ICML.
 
 import numpy as np
 
-from ..kernels._codes import Model
+from ..kernels._codes import Loss, Model
 from ..schedules import LineSearch
 from ..solvers import GD, SGD, Adam, Momentum, Nesterov
-from ._curvature import Curvature, mean_squares, steepness, top_eigenvalue, worst_row
+from ._curvature import (
+    Curvature,
+    log_steepness,
+    mean_squares,
+    sharpness,
+    steepness,
+    top_eigenvalue,
+    worst_row,
+)
+from ._losses import FORMULAS
 from ._objective import gabor, gabor_curvature, gabor_derivative
-
-# The curvature of the squared error (f − y)² in f, the only loss so far.
-SQUARED_ERROR_CURVATURE = 2.0
 
 # What is to the z of a wave as the targets' size is to linear predictions, in radians.
 WAVE_LENGTH = 4.0
 
 NOISE_SHARE = 0.002
+KINK_SHARE = 0.1
 ADAM_SHARE = 0.05
 
 # The far end of a line search, in units of 1/L: twice what gradient descent survives.
@@ -60,13 +86,69 @@ FREE_RATE = 1.0
 LARGEST_RATE = 1e300
 
 
-def measure_curvature(data, solver, batch_size, model, fit_intercept):
-    """Those numbers of a training set that `auto_rate` uses."""
+def measure_curvature(
+    data,
+    solver,
+    batch_size,
+    model,
+    fit_intercept,
+    loss=Loss.SQUARED_ERROR,
+    loss_parameter=0.0,
+    is_search=False,
+):
+    """Those numbers of a training set that `auto_rate` uses.
+
+    They contain ℓ'', and are those of each target, where the data have a say in it.
+    """
+    formulas, how = FORMULAS[loss], (solver, batch_size, fit_intercept)
     if isinstance(solver, Adam):
         reach = np.sqrt(mean_squares(data, fit_intercept)).sum()
-        is_linear = model == Model.LINEAR
-        steep = steepness(data) if is_linear else np.array(1 / WAVE_LENGTH)
-        return Curvature(reach=reach, steepness=steep)
+        return Curvature(reach=reach, steepness=_steepness(data, model, formulas))
+    if formulas.has_log_link and not is_search:
+        each = [_measured_on_the_way(data, y, *how) for y in data.y.T]
+        return Curvature(*map(np.array, zip(*each, strict=True)))
+    measured = _measured(data, *how)
+    if formulas.has_log_link:
+        return measured._replace(largest=measured.largest * np.minimum(1, _means(data)))
+    if not formulas.kink:
+        return measured
+    kinks = formulas.kink(loss_parameter) * sharpness(data, fit_intercept)
+    from_afar = np.minimum(formulas.steepest, kinks)
+    if is_search:
+        return measured._replace(largest=measured.largest * from_afar)
+    rounded = np.minimum(formulas.steepest, kinks / KINK_SHARE)
+    return Curvature(
+        largest=measured.largest * rounded,
+        worst_row=measured.worst_row * rounded,
+        trace=measured.trace * from_afar,
+    )
+
+
+def _means(data):
+    weights = data.weight if data.weight.size else None
+    return np.average(data.y.astype(np.float64), axis=0, weights=weights)
+
+
+def _measured_on_the_way(data, y, solver, batch_size, fit_intercept):
+    """Measures with every row weighted by the largest ℓ'' on its way to a fit."""
+    weight = np.maximum(1.0, y, dtype=np.float64)
+    if data.weight.size:
+        weight *= data.weight
+    data = data._replace(weight=weight)
+    measured = _measured(data, solver, batch_size, fit_intercept)
+    # An average overshoots by up to as far as it came, to where ℓ'' is larger.
+    slower = _half_stability_limit(solver) if batch_size == len(data.X) else 1.0
+    return measured._replace(largest=measured.largest * slower)
+
+
+def _steepness(data, model, formulas):
+    """1/S."""
+    if model != Model.LINEAR:
+        return np.array(1 / WAVE_LENGTH)
+    return log_steepness(_means(data)) if formulas.has_log_link else steepness(data)
+
+
+def _measured(data, solver, batch_size, fit_intercept):
     largest = top_eigenvalue(data, fit_intercept)
     if batch_size == len(data.X):
         return Curvature(largest)
@@ -74,14 +156,17 @@ def measure_curvature(data, solver, batch_size, model, fit_intercept):
     return Curvature(largest, worst_row(data, fit_intercept), trace)
 
 
-def loss_curvature(data, model, window, has_head):
+def loss_curvature(data, model, window, has_head, loss=Loss.SQUARED_ERROR):
     """A bound of ℓ'' in the linear predictor z, over all that a model can predict.
 
-    2 for the linear model. For a wave of amplitude 1 it is 2(f'² + (f − y) f''), of
-    which the largest values are taken; a head adds at most 2(f² + 1).
+    For the linear model the loss's own, or 1 where `measure_curvature` contains it.
+    For a wave of amplitude 1, trained by the squared error, it is
+    2(f'² + (f − y) f''), of which the largest values are taken; a head adds at most
+    2(f² + 1).
     """
+    formulas = FORMULAS[loss]
     if model == Model.LINEAR:
-        return SQUARED_ERROR_CURVATURE
+        return 1.0 if formulas.kink or formulas.has_log_link else formulas.steepest
     # Within its first half-wave, and within its window, a wave is at its steepest.
     reach = min(np.pi, 4 * np.sqrt(window))
     z = np.linspace(-reach, reach, 1001)
@@ -91,7 +176,7 @@ def loss_curvature(data, model, window, has_head):
     )
     furthest = np.abs(data.y).max() + f
     bound = slope**2 + furthest * bend + (f**2 + 1 if has_head else 0)
-    return SQUARED_ERROR_CURVATURE * bound
+    return formulas.steepest * bound
 
 
 def auto_rate(curvature, solver, schedule, ell, alpha, batch_size, n_samples):

@@ -4,12 +4,23 @@ from time import perf_counter
 
 import numpy as np
 
-from ..kernels._codes import Bracket, Clock, Filled, Model, Phase, Ray, Status, Store
+from ..kernels._codes import (
+    Bracket,
+    Clock,
+    Filled,
+    Loss,
+    Model,
+    Phase,
+    Ray,
+    Status,
+    Store,
+)
 from ..kernels._epoch import add_objective, advance
 from ..kernels._line_search import search_line
 from ..kernels._models import GROUP_SIZE
 from ..kernels._validation import validate
-from ._rows import let_go, row_blocks
+from ._losses import best_constant
+from ._rows import let_go
 from ._types import TALLY, Data, History, Record, Scratch, empty_entries
 
 TOO_LARGE = (
@@ -49,7 +60,7 @@ def judge_start(data, plan, candidates, state, is_new):
     """Set what later objectives are measured by.
 
     `reference` is the largest of J(0) and J(φ) at the start, over all data so far;
-    `trivial` the lowest J of a prediction that heeds no feature, for squared error.
+    `trivial` the lowest J of a prediction that heeds no feature.
     """
     constant = np.zeros((len(state.phi), 1))
     featureless = data._replace(X=data.X[:, :0]), _constant_model(plan), candidates
@@ -63,23 +74,18 @@ def judge_start(data, plan, candidates, state, is_new):
     if not np.isfinite(reference).all():
         raise ValueError(TOO_LARGE)
     if _has_constant(plan):
-        constant[:, 0] = _best_constant(data)[candidates["target"]]
+        constant[:, 0] = _best_constants(data, plan)[candidates["target"]]
     progress = state.progress
     progress["reference"] = np.maximum(progress["reference"], reference)
     progress["trivial"] = objective(*featureless, constant)
 
 
-def _best_constant(data):
-    """φ₀ of the lowest squared error without features, for each target."""
-    if data.bias.size:
+def _best_constants(data, plan):
+    """φ₀ of the lowest objective without features, for each target."""
+    if data.bias.size:  # condensed, which is for squared error
         return data.bias @ data.y / (data.bias @ data.bias)
-    if not data.weight.size:
-        return data.y.mean(axis=0, dtype=np.float64)
-    total = sum(
-        data.weight[rows].astype(np.float64) @ data.y[rows]
-        for rows in row_blocks(data.y, 1)
-    )
-    return total / data.weight.sum(dtype=np.float64)
+    loss = Loss(plan.loss), plan.loss_parameter
+    return np.array([best_constant(*loss, y, data.weight) for y in data.y.T])
 
 
 def _jump(data, plan, candidates, state):

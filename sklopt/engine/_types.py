@@ -139,6 +139,7 @@ class Plan(NamedTuple):
 
     model: int
     loss: int
+    loss_parameter: float  # δ, ε or q, where the loss has one
     batch_size: int
     is_shuffled: bool
     block_size: int  # rows that are read one after the other, 0 for single rows

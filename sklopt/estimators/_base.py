@@ -13,12 +13,13 @@ from sklearn.utils._param_validation import (
 )
 from sklearn.utils.validation import check_is_fitted
 
+from ..engine._losses import check_targets
 from ..engine._objective import Objective
 from ..schedules import SCHEDULES
 from ..solvers import SOLVERS
 from ._callbacks import Watcher
 from ._inputs import unchanged_on_error, validated_data
-from ._learner import LOSSES, Learner
+from ._learner import Learner
 from ._training import warn_if_unfinished
 from ._validation import checked_validation
 
@@ -52,7 +53,7 @@ class GradientTrained(Learner, CallbackSupportMixin, RegressorMixin, BaseEstimat
             Interval(Integral, 1, None, closed="left"),
             None,
         ],
-        "loss": [StrOptions(set(LOSSES))],
+        "loss": [StrOptions({"squared_error"})],
         "penalty": [StrOptions({"l2"}), None],
         "alpha": [Interval(Real, 0, None, closed="left")],
         "fit_intercept": ["boolean"],
@@ -244,6 +245,7 @@ class GradientTrained(Learner, CallbackSupportMixin, RegressorMixin, BaseEstimat
         data, is_single = validated_data(owner, X, y, sample_weight, is_first)
         if not self._takes_as_single(data, is_single):
             raise ValueError("y has several targets, each with a surface of its own.")
+        check_targets(self._lowered_loss()["loss"], data.y)
         return self._objective_on(data, self._plain_coordinates(data.X.shape[1]))
 
     def _objective_on(self, data, coordinates):
@@ -256,4 +258,5 @@ class GradientTrained(Learner, CallbackSupportMixin, RegressorMixin, BaseEstimat
             weight=weight.astype(np.float64),
             alpha=0.0 if self.penalty is None else coordinates.alpha(self.alpha),
             **self._model_fields(coordinates, n_features),
+            **self._lowered_loss(),
         )

@@ -7,9 +7,11 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..engine._curvature import untapped_gain
 from ..engine._full_batch import condensed, is_possible, pays
+from ..engine._losses import has_largest_curvature, mean_of
 from ..engine._lowering import as_description, lower_batch_size
 from ..engine._train import train
-from ..kernels._codes import Model
+from ..kernels._codes import Loss, Model
+from ..losses import LOSSES, Gamma, Poisson
 from ..solvers import SOLVERS
 from ._base import GradientTrained
 from ._inputs import FLOATS, naming, refuse_foreign
@@ -19,10 +21,11 @@ from ._uncertainty import UncertaintyMixin, covariance
 class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
     """Linear regression trained by an optimizer of choice.
 
-    Minimises J(φ) = Σᵢ sᵢ (φ₀ + φ₁xᵢ₁ + … + φ_d xᵢ_d − yᵢ)² / Σᵢ sᵢ, where φ₀ is the
-    intercept, w = φ₁…φ_d are the coefficients and s the sample weights;
-    ``penalty="l2"`` adds alpha·½‖w‖². The gradient of a mini-batch B is
-    g = Σ_{i∈B} sᵢ ∇ℓᵢ / (|B|·s̄) + alpha·w, with s̄ the mean weight of the training set.
+    Minimises J(φ) = Σᵢ sᵢ ℓ(zᵢ, yᵢ) / Σᵢ sᵢ with z = φ₀ + φ₁x₁ + … + φ_d x_d, where
+    φ₀ is the intercept, w = φ₁…φ_d are the coefficients and s the sample weights. ℓ is
+    (z − y)² unless `loss` is another, and ``penalty="l2"`` adds alpha·½‖w‖². The
+    gradient of a mini-batch B is g = Σ_{i∈B} sᵢ ∇ℓᵢ / (|B|·s̄) + alpha·w, with s̄ the
+    mean weight of the training set.
 
     Parameters
     ----------
@@ -41,8 +44,13 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
         Rows of a mini-batch; the last of an epoch may be smaller. ``"auto"`` is
         min(256, n_samples), or somewhat less where the last one would be of less than
         half that size; None is all of them. ``solver="gd"`` always takes all.
-    loss : {"squared_error"}, default="squared_error"
-        ℓ(f, y) = (f − y)², without a factor ½.
+    loss : str or object, default="squared_error"
+        How a prediction is judged: ``"squared_error"``, which is (z − y)² without a
+        factor ½, ``"absolute_error"``, ``"huber"``, ``"epsilon_insensitive"``,
+        ``"squared_epsilon_insensitive"``, ``"quantile"``, ``"poisson"``, ``"gamma"``,
+        or an object of `sklopt.losses`, where the formulas are. With ``"poisson"`` and
+        ``"gamma"`` z is the logarithm of the predicted mean; y must not be negative for
+        the one and be positive for the other.
     penalty : {"l2"} or None, default=None
         ``"l2"`` adds alpha·½‖w‖² to the objective.
     alpha : float, default=1e-4
@@ -92,10 +100,11 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
         Whether full batches are trained on sufficient statistics, the products of the
         columns of X and y: after one pass over X an epoch costs O(n_features²) instead
         of O(n_samples · n_features), for the same steps. ``"auto"`` where it is
-        expected to be faster. Mini-batches do not use it.
+        expected to be faster. Mini-batches do not use it, and True is refused where
+        the loss is not the squared error.
     compute_covariance : bool, default=False
         Whether to compute `covariance_`: a pass over X of n_samples · n_features²
-        operations.
+        operations. For the squared error only.
 
     Attributes
     ----------
@@ -154,6 +163,10 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
 
     Notes
     -----
+    `score` is R² of the predicted means, whatever the loss. The measures that belong to
+    a loss are in `sklearn.metrics`: `d2_absolute_error_score`, `d2_pinball_score` and
+    `d2_tweedie_score`.
+
     With L the largest eigenvalue of J's Hessian, ``learning_rate="auto"`` in full batch
     is half of what is stable: 1/L for gd and sgd, (1+β)/((1−β)L) for momentum and
     (1+β)/(3(1−β)L) for nesterov. On mini-batches it is 1/(2𝓛), 𝓛 the expected
@@ -161,8 +174,22 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
     than 0.2 % of the lowest loss; a last mini-batch of very few rows, as 257 samples
     leave one to batches of 256, asks for a low rate then. For adam it is 0.05·rms(y)/Σⱼ
     rms(zⱼ) with z = (1, x), so that a step of length α in every parameter moves the
-    predictions by at most a twentieth of the targets' size. For ``"line_search"``,
-    whose rate is the longest step considered, it is 4/L.
+    predictions by at most a twentieth of the targets' size; with a log link that size
+    is 1 + |log mean y|. For ``"line_search"``, whose rate is the longest step
+    considered, it is 4/L.
+
+    L takes the largest second derivative of the loss, 2 for the squared losses. Others
+    have none, so that it comes from the data. For absolute_error and
+    epsilon_insensitive it is 1/δ, for quantile 1/(2δ), with δ a tenth of y's mean
+    absolute deviation from its median (from 0 without an intercept), and at least a
+    hundredth of the mean of |y|; for huber it is 1, or ``delta``/δ if that is less. A
+    constant rate resolves residuals no finer than about δ; a schedule that goes to 0,
+    such as ``"cosine"``, gets to the minimum. For poisson and gamma row i counts
+    max(1, yᵢ), which is the most on the way from z = 0 to a perfect fit; momentum and
+    nesterov in full batch, which overshoot it, take 1/L then. That is no guarantee: a
+    fit that strays far beyond may diverge, and is told to take a lower rate. gamma
+    needs about as many updates as the mean of y is large, as its steps are long where
+    training begins, at a mean of 1: divide large targets by their mean.
 
     A diverging fit raises a ValueError and leaves the estimator as it was.
 
@@ -184,6 +211,7 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
     """
 
     _parameter_constraints: dict = GradientTrained._parameter_constraints | {
+        "loss": [StrOptions(set(LOSSES)), *LOSSES.values()],
         "precompute": [StrOptions({"auto"}), "boolean"],
         "compute_covariance": ["boolean"],
     }
@@ -238,6 +266,9 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
     def predict(self, X):
         """Predict with the fitted linear model, ŷ = φ₀ + Σⱼ φⱼxⱼ.
 
+        For ``loss="poisson"`` and ``"gamma"`` the exponential of that, which is the
+        mean of y.
+
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
@@ -252,17 +283,35 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
         refuse_foreign(X=X)
         with naming("X"):
             X = validate_data(self, X, dtype=FLOATS, reset=False)
-        return X @ self.coef_.T + self.intercept_
+        return mean_of(self._fitted_loss, X @ self.coef_.T + self.intercept_)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        kind = LOSSES.get(self.loss) if isinstance(self.loss, str) else type(self.loss)
+        tags.target_tags.positive_only = kind in (Poisson, Gamma)
+        return tags
 
     def _trained_on(self, data, max_epochs):
+        is_squared = self._lowered_loss()["loss"] == Loss.SQUARED_ERROR
+        if not is_squared:
+            self._refuse_what_is_of_squared_error()
         solver = as_description(self.solver, SOLVERS)
         n_samples = len(data.X)
         is_full = lower_batch_size(self.batch_size, solver, n_samples) == n_samples
-        if not is_full or self.precompute is False or not is_possible(data):
+        is_wanted = is_squared and self.precompute is not False
+        if not (is_full and is_wanted and is_possible(data)):
             return data
         if self.precompute == "auto" and not pays(data, max_epochs):
             return data
         return condensed(data)
+
+    def _refuse_what_is_of_squared_error(self):
+        for name in ("precompute", "compute_covariance"):
+            if getattr(self, name) is True:
+                raise ValueError(
+                    f"{name}=True goes with loss='squared_error' only, not with "
+                    f"loss={self.loss!r}."
+                )
 
     def _first_phi(self, data, coordinates, is_single, seed):
         shape = data.y.shape[1], data.X.shape[1] + 1
@@ -307,9 +356,12 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
         return result[0] if self._training.is_single else result
 
     def _untapped(self, data):
+        loss = self._lowered_loss()
+        if not has_largest_curvature(loss["loss"]):
+            return super()._untapped(data)
         alpha = 0.0 if self.penalty is None else self.alpha
         phi = self._training.outcome
-        return untapped_gain(data, phi, self.fit_intercept, alpha)
+        return untapped_gain(data, phi, self.fit_intercept, alpha, *loss.values())
 
     def _model_fields(self, coordinates, n_features):
         is_trained = np.ones(n_features + 1, dtype=bool)
@@ -323,4 +375,8 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
         }
 
     def _parameters(self, phi):
-        return {"intercept_": phi[..., 0][()], "coef_": phi[..., 1:]}
+        return {
+            "intercept_": phi[..., 0][()],
+            "coef_": phi[..., 1:],
+            "_fitted_loss": self._lowered_loss()["loss"],
+        }

@@ -5,12 +5,14 @@ from numbers import Integral
 import numpy as np
 from sklearn.utils import check_array, check_random_state
 
+from ..engine._losses import check_targets
 from ..engine._lowering import (
     as_description,
     check_line_search,
     lower_batch_size,
     lower_block_size,
     lower_candidates,
+    lower_loss,
     lower_patience,
     lower_penalty,
     lower_plan,
@@ -21,8 +23,8 @@ from ..engine._rates import auto_rate, loss_curvature, measure_curvature
 from ..engine._restarts import best_of
 from ..engine._train import TOO_LARGE, join_histories, judge_start, objective
 from ..engine._types import Validation
-from ..kernels._codes import Loss
-from ..schedules import SCHEDULES
+from ..losses import LOSSES
+from ..schedules import SCHEDULES, LineSearch
 from ..solvers import SOLVERS
 from ._coordinates import Coordinates
 from ._inputs import finite_cast, naming
@@ -30,7 +32,6 @@ from ._training import Training, raise_if_diverged, stop_reasons
 from ._validation import split
 from ._verbose import reporter
 
-LOSSES = {"squared_error": Loss.SQUARED_ERROR}
 # Attributes that not every fit leaves.
 OPTIONAL = (
     "path_",
@@ -222,6 +223,10 @@ class Learner:
 
         return on_epoch
 
+    def _lowered_loss(self):
+        """What the engine reads of the loss."""
+        return lower_loss(as_description(self.loss, LOSSES))
+
     def _lowered(self, data, validation, training, tol):
         """What the engine reads of the parameters, and the training as it begins."""
         n_samples, n_features = data.X.shape
@@ -229,6 +234,9 @@ class Learner:
         schedule = as_description(self.schedule, SCHEDULES)
         batch_size = lower_batch_size(self.batch_size, solver, n_samples)
         check_line_search(solver, schedule, batch_size, n_samples)
+        loss = self._lowered_loss()
+        for part in (data, *([validation.data] if validation else [])):
+            check_targets(loss["loss"], part.y)
         model = self._model_fields(training.coordinates, n_features)
         alpha = 0.0 if self.penalty is None else training.coordinates.alpha(self.alpha)
         rate = self.learning_rate
@@ -236,11 +244,21 @@ class Learner:
             has_intercept = bool(model["is_trained"][0])
             training = training.seen(
                 measure_curvature(
-                    data, solver, batch_size, model["model"], has_intercept
+                    data,
+                    solver,
+                    batch_size,
+                    model["model"],
+                    has_intercept,
+                    is_search=isinstance(schedule, LineSearch),
+                    **loss,
                 )
             )
             ell = loss_curvature(
-                data, model["model"], model["window"], model["has_head"]
+                data,
+                model["model"],
+                model["window"],
+                model["has_head"],
+                loss["loss"],
             )
             rate = auto_rate(
                 training.curvature, solver, schedule, ell, alpha, batch_size, n_samples
@@ -259,7 +277,6 @@ class Learner:
             candidates,
             n_samples=n_samples,
             n_features=n_features,
-            loss=LOSSES[self.loss],
             batch_size=batch_size,
             shuffle=self.shuffle,
             block_size=lower_block_size(self.shuffle, data.X),
@@ -269,6 +286,7 @@ class Learner:
             stops_early=self.early_stopping,
             store_path=self.store_path,
             **model,
+            **loss,
         )
         training = training.under(candidates["rule"][0]).heeding(self.early_stopping)
         return training, candidates, plan

@@ -14,7 +14,7 @@ from ._parameters import objective_of, parameters_at
 # which each has a curvature of about 1.
 FLAT = 1e-10
 
-# A loss below this share of the targets' mean square counts as one of that size.
+# A loss below this share of that of the prediction 0 counts as one of that size.
 NEGLIGIBLE = 1e-6
 
 
@@ -115,9 +115,9 @@ def curvature(estimator, X, y, sample_weight=None, *, at=None, tol=1e-2):
 
     Training ends near a minimum rather than in it. Here the gradient counts as zero if
     a Newton step would change J by no more than a share `tol` of it,
-    ½ Σₖ (vₖᵀ∇J)²/|λₖ| <= tol·J, where a J below a millionth of the mean of y² counts
-    as one of that size. An eigenvalue counts as zero below 1e-10 of the largest, after
-    every parameter was scaled to a curvature of about 1: that changes no sign
+    ½ Σₖ (vₖᵀ∇J)²/|λₖ| <= tol·J, where a J below a millionth of that of the prediction 0
+    counts as one of that size. An eigenvalue counts as zero below 1e-10 of the largest,
+    after every parameter was scaled to a curvature of about 1: that changes no sign
     (Sylvester's law of inertia), and the answer does not depend on the units of X.
 
     Parameters
@@ -191,6 +191,11 @@ def curvature(estimator, X, y, sample_weight=None, *, at=None, tol=1e-2):
       suggested momentum     0.8489 with beta=0.3129
     """
     J = objective_of(estimator, X, y, sample_weight)
+    if not J.has_hessian:
+        raise ValueError(
+            "This loss consists of straight pieces: it has no second derivative to "
+            "tell of, and a gradient other than 0 in its minimum."
+        )
     phi = parameters_at(estimator, J, at)
     with np.errstate(over="ignore", invalid="ignore"):
         loss, g, H = float(J.value(phi)), J.gradient(phi), J.hessian(phi)
@@ -202,8 +207,7 @@ def curvature(estimator, X, y, sample_weight=None, *, at=None, tol=1e-2):
     gain, signs = _newton_gain_and_signs(unit * g_trained, _scaled(H_trained, unit))
     eigenvalues = eigh(H_trained, eigvals_only=True)
     rate, momentum = _heavy_ball(eigenvalues, signs)
-    mean_square = (J.weight * J.y**2).mean()
-    is_critical = gain <= tol * max(loss, NEGLIGIBLE * mean_square)
+    is_critical = gain <= tol * max(loss, NEGLIGIBLE * J.value_at_zero)
     return Curvature(
         at=phi,
         loss=loss,

@@ -14,7 +14,7 @@ from ..engine._lowering import as_description, lower_batch_size
 from ..engine._rates import auto_rate, loss_curvature, measure_curvature
 from ..engine._types import Data
 from ..estimators._training import DivergenceError
-from ..schedules import SCHEDULES
+from ..schedules import SCHEDULES, LineSearch
 from ..solvers import SOLVERS
 from ._frozen import FrozenArrays
 from ._parameters import as_it_sees, last_step, objective_of
@@ -195,9 +195,16 @@ def _plain_auto_rate(estimator, J):
     batch_size = lower_batch_size(estimator.batch_size, solver, len(J.y))
     data = Data(J.input_scale * J.X, J.y[:, np.newaxis], J.weight)
     curvature = measure_curvature(
-        data, solver, batch_size, J.model, bool(J.is_trained[0])
+        data,
+        solver,
+        batch_size,
+        J.model,
+        bool(J.is_trained[0]),
+        J.loss,
+        J.loss_parameter,
+        isinstance(schedule, LineSearch),
     )
-    ell = loss_curvature(data, J.model, J.window, J.has_head)
+    ell = loss_curvature(data, J.model, J.window, J.has_head, J.loss)
     rate = auto_rate(curvature, solver, schedule, ell, J.alpha, batch_size, len(J.y))
     return float(np.squeeze(rate))
 

@@ -55,6 +55,13 @@ class Loss(Code):
     """How a prediction is judged; the ladders are in `_losses`."""
 
     SQUARED_ERROR = 0
+    ABSOLUTE_ERROR = 1
+    HUBER = 2
+    EPSILON_INSENSITIVE = 3
+    SQUARED_EPSILON_INSENSITIVE = 4
+    QUANTILE = 5
+    POISSON = 6
+    GAMMA = 7
 
 
 class Penalty(Code):

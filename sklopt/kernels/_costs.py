@@ -7,4 +7,5 @@ ROW = 16  # visiting a row, beside its multiply-adds
 BATCH = 64  # opening and closing a mini-batch, beside its multiply-adds
 SHUFFLE = 16  # drawing the place of a row
 WAVE = 40  # sine, cosine and exponential of a wave, for one row
+LINK = 40  # exponential and logarithm of a loss with a log link, for one row
 TRIAL = 8  # the loss of one row at one step of a line search

@@ -17,6 +17,7 @@ from . import _costs as cost
 from ._batches import draw_order, row_at
 from ._codes import Clock, Filled, Phase, Rule, Schedule, Status, Store
 from ._compilation import entry_point, kernel
+from ._losses import loss_cost
 from ._models import (
     GROUP_SIZE,
     add_featureless_gradient,
@@ -101,7 +102,7 @@ def shuffle(data, plan, clock, scratch, budget):
 def walk(data, plan, candidates, state, scratch, record, budget):
     """Walk the mini-batches as far as the budget reaches; returns the cost."""
     n_rows = data.X.shape[0]
-    visit = state.phi.shape[1] + cost.ROW + model_cost(plan)
+    visit = state.phi.shape[1] + cost.ROW + model_cost(plan) + loss_cost(plan)
     row_cost = state.phi.shape[0] * visit
     batch_cost = state.phi.size + cost.BATCH
     point = scratch.point if plan.looks_ahead else state.phi

@@ -8,6 +8,7 @@ are computed once and every trial costs one multiplication a row.
 from . import _costs as cost
 from ._codes import Bracket, Clock, Phase, Ray, Schedule, Search, Status
 from ._compilation import entry_point, kernel
+from ._losses import loss_cost
 from ._models import linear_predictor, model_cost, prediction_at
 from ._penalties import penalty_value
 from ._rows import row_loss
@@ -172,7 +173,8 @@ def project_rows(data, plan, state, scratch, budget):
 def search_rows(data, plan, candidates, state, scratch, budget):
     """Evaluate the open brackets; decide after a whole sweep; returns the cost."""
     n_rows, first = data.X.shape[0], state.clock[Clock.ROW]
-    row_cost = (cost.TRIAL + model_cost(plan)) * scratch.bracket.size
+    trial_cost = cost.TRIAL + model_cost(plan) + loss_cost(plan)
+    row_cost = trial_cost * scratch.bracket.size
     stop = min(n_rows, first + budget // row_cost + 1)
     state.clock[Clock.ROW] = stop % n_rows
     is_any_open = False

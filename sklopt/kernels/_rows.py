@@ -1,7 +1,7 @@
 """What one row has to say: its weight, its loss and its pull on the prediction."""
 
 from ._compilation import kernel
-from ._losses import loss_derivative, loss_value
+from ._losses import loss_derivative, loss_value, mean_of
 
 
 @kernel
@@ -22,16 +22,16 @@ def row_loss(data, plan, candidate, row, prediction):
     weight = row_weight(data, row)
     if weight == 0.0:
         return 0.0  # of any row, also of one whose loss overflows
-    return weight * loss_value(plan.loss, prediction, data.y[row, candidate.target])
+    return weight * loss_value(plan, prediction, data.y[row, candidate.target])
 
 
 @kernel
-def row_square(data, candidate, row, prediction):
-    """s · (f − y)², whatever the loss."""
+def row_square(data, plan, candidate, row, prediction):
+    """s · (mean − y)² of the mean that f stands for, whatever the loss."""
     weight = row_weight(data, row)
     if weight == 0.0:
         return 0.0
-    residual = prediction - data.y[row, candidate.target]
+    residual = mean_of(plan, prediction) - data.y[row, candidate.target]
     return weight * residual * residual
 
 
@@ -42,4 +42,4 @@ def row_slope(data, plan, candidate, row, prediction):
     if weight == 0.0:
         return 0.0
     target = data.y[row, candidate.target]
-    return weight * loss_derivative(plan.loss, prediction, target)
+    return weight * loss_derivative(plan, prediction, target)

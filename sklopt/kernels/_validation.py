@@ -5,6 +5,7 @@ import math
 from . import _costs as cost
 from ._codes import Clock, Phase, Status
 from ._compilation import entry_point, kernel
+from ._losses import loss_cost
 from ._models import linear_predictor, model_cost, prediction_at
 from ._rows import row_loss, row_square
 
@@ -21,7 +22,8 @@ def validate(validation, plan, candidates, state, scratch, budget):
     n_rows, first = validation.data.X.shape[0], clock[Clock.ROW]
     if first == 0:
         open_validation(scratch.tally)
-    row_cost = state.phi.size + (cost.ROW + model_cost(plan)) * state.phi.shape[0]
+    visit = state.phi.shape[1] + cost.ROW + model_cost(plan) + loss_cost(plan)
+    row_cost = state.phi.shape[0] * visit
     stop = min(n_rows, first + budget // row_cost + 1)
     add_validation_losses(
         validation.data, plan, candidates, state, scratch.tally, first, stop
@@ -49,7 +51,7 @@ def add_validation_losses(data, plan, candidates, state, tally, first, stop):
                 z = linear_predictor(plan, data, row, state.phi, k)
                 prediction = prediction_at(plan, z, state.phi, k)
                 loss = row_loss(data, plan, candidates[k], row, prediction)
-                square = row_square(data, candidates[k], row, prediction)
+                square = row_square(data, plan, candidates[k], row, prediction)
                 tally[k].validation_loss += loss
                 tally[k].validation_score += square
 

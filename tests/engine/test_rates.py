@@ -13,6 +13,7 @@ from sklopt.engine._lowering import lower_batch_size
 from sklopt.engine._rates import measure_curvature
 from sklopt.engine._types import Data
 from sklopt.kernels._codes import Model
+from sklopt.losses import Huber
 from sklopt.solvers import GD, SGD, Adam, Momentum, Nesterov
 
 
@@ -231,3 +232,77 @@ def test_partial_fit_of_adam_remembers_the_smallest_targets():
     history = model.history_.pivot(index="epoch", columns="target")
     first, second = history["learning_rate"].to_numpy()
     assert_allclose(second, [0.1 * first[0], first[1]])
+
+
+# --- losses without a largest second derivative --------------------------------------
+
+
+def rate_of(loss, data, y, solver="gd", **params):
+    model = GradientRegressor(solver, loss=loss, max_iter=1, tol=None, **params)
+    return model.fit(data.X, y, data.weight if data.weight.size else None)
+
+
+def first_rate(*args, **params):
+    return rate_of(*args, **params).history_["learning_rate"][0]
+
+
+@pytest.mark.parametrize("weighted", [True, False])
+@pytest.mark.parametrize("loss", ["poisson", "gamma"])
+def test_rows_count_by_the_curvature_on_their_way_to_a_fit(loss, weighted):
+    data = make_data(60, 3, weighted=weighted)
+    y = np.random.default_rng(1).lognormal(size=60)
+    s = data.weight if weighted else np.ones(60)
+    on_the_way = data._replace(weight=s * np.maximum(1.0, y))
+    gram, _ = dense_gram(on_the_way, True)
+    L = np.linalg.eigvalsh(gram)[-1]
+    assert_allclose(first_rate(loss, data, y), 1 / L, rtol=1e-10)
+    # Averages overshoot the fit, to where the curvature is larger.
+    for solver in ("momentum", "nesterov"):
+        rate = first_rate(loss, data, y, solver, batch_size=None)
+        assert_allclose(rate, 1 / L, rtol=1e-10)
+    gram, _ = dense_gram(data, True)
+    flattest = np.linalg.eigvalsh(gram)[-1] * min(1.0, np.average(y, weights=s))
+    search = rate_of(loss, data, y, schedule="line_search")
+    longest = search._lowered(data._replace(y=y[:, None]), search._training, None)[1]
+    assert_allclose(longest["first_rate"], 4 / flattest, rtol=1e-10)
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("offset", [0.0, 100.0])
+@pytest.mark.parametrize(
+    ("loss", "kink"),
+    [
+        ("absolute_error", 1.0),
+        ("epsilon_insensitive", 1.0),
+        ("quantile", 0.5),
+        (Huber(delta=1e-3), 1e-3),
+    ],
+)
+def test_kinks_are_rounded_off_by_the_spread_of_the_targets(
+    loss, kink, offset, fit_intercept
+):
+    data = make_data(61, 3)
+    y = data.y[:, 0] + offset
+    middle = np.median(y) if fit_intercept else 0.0
+    size = max(np.abs(y - middle).mean(), np.abs(y).mean() / 10)
+    gram, _ = dense_gram(data, fit_intercept)
+    L = np.linalg.eigvalsh(gram)[-1] * kink / (_rates.KINK_SHARE * size)
+    rate = first_rate(loss, data, y, fit_intercept=fit_intercept)
+    assert_allclose(rate, 1 / L, rtol=1e-10)
+
+
+def test_a_wide_huber_loss_has_the_curvature_1():
+    data = make_data(60, 3)
+    gram, _ = dense_gram(data, True)
+    rate = first_rate(Huber(delta=50.0), data, data.y[:, 0])
+    assert_allclose(rate, 1 / np.linalg.eigvalsh(gram)[-1], rtol=1e-10)
+
+
+@pytest.mark.parametrize("loss", ["poisson", "gamma"])
+def test_adam_moves_logarithms_by_their_own_size(loss):
+    data = make_data(60, 3)
+    y = np.random.default_rng(1).lognormal(2.0, size=60)
+    gram, _ = dense_gram(data, True)
+    size = 1 + np.log(y.mean())
+    expected = _rates.ADAM_SHARE * size / np.sqrt(np.diag(gram)).sum()
+    assert_allclose(first_rate(loss, data, y, "adam"), expected, rtol=1e-10)

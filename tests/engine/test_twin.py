@@ -7,18 +7,23 @@ import pytest
 import reference
 from cases import (
     GRID,
+    LOSSES,
     N_EPOCHS,
     SCHEDULES,
+    every_loss,
     every_pair,
     every_solver,
+    loss_twin,
     make_model,
     make_problem,
     make_weights,
+    targets_for,
     train_twin,
 )
 from scipy.stats import chisquare
 
 from sklopt import GradientRegressor
+from sklopt.losses import LOSSES as LOSS_NAMES
 
 # Sums in another order: a few units in the last place each, over at most 540 updates.
 DOUBLE = {"rtol": 1e-10, "atol": 1e-12}
@@ -48,7 +53,7 @@ def assert_equals_twin(model, X, y, sample_weight=None, tolerance=DOUBLE):
     assert model.t_ == len(twin.steps) - 1
     assert model.n_iter_ == len(twin.losses)
     alpha = model.alpha if model.penalty == "l2" else 0.0
-    J = reference.objective(twin.path[-1], X, y, sample_weight, alpha)
+    J = reference.objective(twin.path[-1], X, y, sample_weight, alpha, loss_twin(model))
     np.testing.assert_allclose(model.loss_, J, **tolerance)
 
 
@@ -61,6 +66,40 @@ def test_equals_twin(solver, schedule, batch_size, is_weighted, dtype):
     model = make_model(solver, schedule, batch_size)
     tolerance = DOUBLE if dtype == np.float64 else SINGLE
     assert_equals_twin(model, X.astype(dtype), y.astype(dtype), weights, tolerance)
+
+
+@pytest.mark.parametrize("batch_size", [None, 1, 7])
+@every_solver
+@every_loss
+def test_equals_twin_of_every_loss(loss, solver, batch_size):
+    X, y = make_problem()
+    model = make_model(solver, "exponential", batch_size, loss=LOSSES[loss])
+    model.set_params(penalty="l2", alpha=0.3)
+    assert_equals_twin(model, X, targets_for(loss, y), make_weights())
+
+
+@pytest.mark.reduced
+@every_loss
+def test_loss_equals_twin_uncompiled(loss):
+    X, y = make_problem()
+    for solver, schedule in (("sgd", "constant"), ("gd", "line_search")):
+        model = make_model(solver, schedule, 7, loss=LOSSES[loss])
+        if schedule == "line_search":
+            model.set_params(learning_rate=1.0)
+        assert_equals_twin(model, X, targets_for(loss, y), make_weights())
+
+
+@pytest.mark.parametrize("loss", LOSS_NAMES)
+def test_names_take_the_documented_parameters_of_losses(loss):
+    # The reference has the documented values as defaults of its own.
+    X, y = make_problem()
+    y = targets_for(loss, y)
+    params = {"learning_rate": 0.1, "max_iter": 30, "tol": None}
+    model = GradientRegressor(**params, loss=loss, store_path="epoch").fit(X, y)
+    twin = reference.train(
+        X, y, orders=[range(len(y))] * 30, learning_rate=0.1, solver="gd", loss=loss
+    )
+    np.testing.assert_allclose(model.path_, twin.path, **DOUBLE)
 
 
 @pytest.mark.parametrize("is_weighted", [False, True])

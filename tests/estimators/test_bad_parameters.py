@@ -17,6 +17,12 @@ from cases import (
 )
 from sklearn.utils._param_validation import InvalidParameterError
 
+from sklopt.losses import (
+    EpsilonInsensitive,
+    Huber,
+    Quantile,
+    SquaredEpsilonInsensitive,
+)
 from sklopt.schedules import (
     Cosine,
     ExponentialDecay,
@@ -42,7 +48,7 @@ BAD_PARAMS = [
     *(({"schedule": s}, "schedule") for s in ("stepdecay", StepDecay, None, SGD())),
     ({"solver": StepDecay()}, "solver"),
     *(({"penalty": p}, "penalty") for p in ("L2", "none", 0)),
-    *(({"loss": name}, "loss") for name in ("squared", "mse", None)),
+    *(({"loss": name}, "loss") for name in ("squared", "mse", None, Huber, SGD())),
     *(({"alpha": a}, "alpha") for a in (-1e-9, np.nan, np.inf, None)),
     *(({"store_path": s}, "store_path") for s in (True, "steps", None, 0, 1.5)),
     *(({"verbose": v}, "verbose") for v in (-1, 1.5, "yes", None)),
@@ -103,15 +109,19 @@ BAD_NESTED = [
     *((Plateau(min_rate=r), "min_rate") for r in (-1.0, np.inf)),
     *((Plateau(threshold=t), "threshold") for t in (-0.1, 1.0)),
     *((LineSearch(tolerance=t), "tolerance") for t in (0, 1, -1)),
+    *((Huber(delta=d), "delta") for d in (0, -1.0, np.inf, np.nan, None)),
+    *((EpsilonInsensitive(epsilon=e), "epsilon") for e in (-0.1, "small")),
+    (SquaredEpsilonInsensitive(epsilon=-0.1), "epsilon"),
+    *((Quantile(quantile=q), "quantile") for q in (0, 1, 1.5, None)),
 ]
 
 
 @both_methods
 @pytest.mark.parametrize(("bad", "name"), BAD_NESTED, ids=str)
 def test_bad_nested_parameters(bad, name, method):
-    model = model_of().set_params(
-        **{"solver" if type(bad).__module__ == "sklopt.solvers" else "schedule": bad}
-    )
+    family = type(bad).__module__.removeprefix("sklopt.")
+    parameter = {"solvers": "solver", "schedules": "schedule", "losses": "loss"}[family]
+    model = model_of().set_params(**{parameter: bad})
     assert_parameter_refused(method, model, name, bad)
 
 

@@ -1,10 +1,15 @@
-"""scikit-learn's own suite, for every solver."""
+"""scikit-learn's own suite, for every solver and every loss."""
 
+from itertools import cycle
+
+import numpy as np
 import pytest
-from sklearn.utils import estimator_checks
+from sklearn.datasets import make_regression
+from sklearn.utils import estimator_checks, get_tags
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sklopt import GradientRegressor
+from sklopt.losses import LOSSES
 from sklopt.solvers import SOLVERS
 
 # The suite fits pure noise, few rows and few epochs; whether such a training has come
@@ -18,6 +23,12 @@ VARIANTS = [
     for solver in SOLVERS
     for batch_size in ("auto", None)
     for schedule in ("constant", "step_decay")
+]
+# Each loss by descent on all rows, and by another solver in turn.
+LOSS_VARIANTS = [
+    GradientRegressor(one, loss=loss)
+    for loss, solver in zip(LOSSES, cycle(SOLVERS), strict=False)
+    for one in sorted({"gd", solver})
 ]
 EXTRAS = [
     estimator_checks.check_param_validation,
@@ -52,6 +63,23 @@ def test_estimator(estimator, check):
 )
 def test_estimator_that_stops_early(estimator, check):
     check(estimator)
+
+
+@unfinished_is_fine
+@parametrize_with_checks(LOSS_VARIANTS)
+def test_estimator_of_every_loss(estimator, check):
+    takes_all = not get_tags(estimator).target_tags.positive_only
+    if check.func is estimator_checks.check_regressor_multioutput and not takes_all:
+        # It draws targets of both signs, whatever the tag says.
+        check = multioutput_of_positive_targets
+    check(estimator)
+
+
+def multioutput_of_positive_targets(estimator):
+    X, y = make_regression(n_samples=11, n_features=10, n_targets=5, random_state=42)
+    predictions = estimator.fit(X, np.abs(y)).predict(X)
+    assert predictions.dtype == np.float64
+    assert predictions.shape == y.shape
 
 
 @unfinished_is_fine

@@ -17,6 +17,7 @@ from sklopt.engine import _train
 from sklopt.kernels._epoch import add_objective, advance
 from sklopt.kernels._line_search import search_line
 from sklopt.kernels._validation import validate
+from sklopt.losses import Huber
 from sklopt.schedules import SCHEDULES, Plateau
 from sklopt.solvers import SOLVERS
 
@@ -128,6 +129,8 @@ def test_no_parameter_recompiles(dtype):
     for settings in (
         {"fit_intercept": False},
         {"penalty": "l2", "alpha": 1},
+        {"loss": "absolute_error"},
+        {"loss": Huber(delta=2)},
         {"max_iter": np.int32(3), "batch_size": np.int8(4)},
         {"learning_rate": np.float32(0.1), "schedule": Plateau(patience=0)},
         {"init": np.ones((2, N_FEATURES + 1), dtype=np.float32), "warm_start": True},

@@ -377,6 +377,6 @@ def _shared_objective(estimators, X, y, sample_weight):
         if not all(map(np.array_equal, J, other)):
             raise ValueError(
                 f"{first!r} and {name!r} have different objectives, so no common "
-                "surface: give them the same features, penalty and model."
+                "surface: give them the same features, loss, penalty and model."
             )
     return J

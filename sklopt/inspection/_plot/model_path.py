@@ -137,7 +137,7 @@ class ModelPathDisplay:
             x=x[:, 0],
             y=np.asarray(y),
             grid=grid,
-            predictions=J.prediction(by_epoch[epochs]),
+            predictions=J.mean(by_epoch[epochs]),
             epochs=epochs,
             xlabel=str(X.columns[0]) if hasattr(X, "columns") else "$x$",
             ylabel=str(getattr(y, "name", None) or "$y$"),
