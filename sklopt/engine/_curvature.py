@@ -9,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 from scipy.linalg import eigh
 from scipy.sparse.linalg import LinearOperator, eigsh
-from sklearn.utils.parallel import _threadpool_controller_decorator
 
 from ..kernels._codes import Loss
+from ._blas import one_blas_thread
 from ._losses import FORMULAS
 from ._rows import NUMBERS_AT_ONCE, row_blocks
 
@@ -39,8 +39,7 @@ class Curvature(NamedTuple):
         return Curvature(*map(np.maximum, self, other))
 
 
-# On one thread: the sums of BLAS, and with them the rate, depend on how many there are.
-@_threadpool_controller_decorator(limits=1, user_api="blas")
+@one_blas_thread()
 def top_eigenvalue(data, fit_intercept):
     """Top eigenvalue of Σ zᵢzᵢᵀ / n: exact if the smaller side is, else by Lanczos."""
     n_samples, n_features = data.X.shape
@@ -152,8 +151,9 @@ def untapped_gain(
     bend = steepest * square + alpha
     # What rounding leaves of the variance of a constant column is no variance.
     has_bend = bend > 1e-12 * (steepest * sums[1] / n_samples + alpha)
-    gain = np.divide(slope**2, 2 * bend, out=np.zeros_like(slope), where=has_bend)
-    return gain.max(axis=1, initial=0.0)
+    with np.errstate(over="ignore"):
+        step = np.divide(slope, bend, out=np.zeros_like(slope), where=has_bend)
+        return (slope * step / 2).max(axis=1, initial=0.0)
 
 
 def _blocks(data, fit_intercept):

@@ -303,7 +303,8 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
             return data
         if self.precompute == "auto" and not pays(data, max_epochs):
             return data
-        return condensed(data)
+        few = condensed(data)
+        return data if few is None else few
 
     def _refuse_what_is_of_squared_error(self):
         for name in ("precompute", "compute_covariance"):

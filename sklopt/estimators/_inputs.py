@@ -69,10 +69,12 @@ def naming(name):
     """Let errors of the body name the input that they are about."""
     try:
         yield
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         if re.search(rf"\b{name}\b", str(error)):
             raise
-        raise type(error)(f"{name}: {error}") from error
+        # Others of their kinds, as those of Unicode, ask for more than a message.
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"{name}: {error}") from error
 
 
 @contextmanager
