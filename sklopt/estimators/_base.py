@@ -36,6 +36,7 @@ from ._callbacks import Watcher
 from ._coordinates import Coordinates
 from ._inputs import finite_cast, naming, unchanged_on_error, validated_data
 from ._training import (
+    LARGE_GAIN,
     Training,
     raise_if_diverged,
     stop_reasons,
@@ -63,7 +64,8 @@ class GradientTrained(CallbackSupportMixin, RegressorMixin, BaseEstimator):
     - `_parameters(phi)`: fitted attributes, and `_examine(data)`: a last look at them.
 
     and where it differs from the plain case: `_takes_as_single`, `_basis` and
-    `_coordinates`, `_trained_on`, `_untapped`.
+    `_coordinates`, `_trained_on`, `_check_first_chunk`, `_judge_end`,
+    `_untapped` and `_large_gain`.
 
     `_objective(X, y)` is what `sklopt.inspection` looks at.
     """
@@ -142,7 +144,7 @@ class GradientTrained(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             is_coarse = self.tol >= COARSE_TOL
             untapped = np.zeros(1) if is_coarse else self._untapped(data)
             warn_if_unfinished(
-                owner, self._training, self.loss_, self.max_iter, untapped
+                owner, self._training, self.max_iter, untapped, self._large_gain
             )
         return self
 
@@ -180,12 +182,13 @@ class GradientTrained(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             data, is_single = validated_data(self, X, y, sample_weight, is_first)
             is_single = self._takes_as_single(data, is_single)
             if is_first:
+                self._check_first_chunk(data)
                 training = self._begun(data, is_single)
             else:
                 # scikit-learn spares a fitted estimator's partial_fit this.
                 self._validate_params()
                 training = self._resumed(data, is_single)
-            self._learn(data, training, max_epochs=1, tol=None)
+            self._learn(data, training, max_epochs=1, tol=None, is_chunk=True)
         return self
 
     @property
@@ -246,6 +249,17 @@ class GradientTrained(CallbackSupportMixin, RegressorMixin, BaseEstimator):
     def _trained_on(self, data, max_epochs):
         """The data, or others with the same objective."""
         return data
+
+    def _check_first_chunk(self, data):
+        """Refuse data that tell too little to begin a `partial_fit` with."""
+
+    def _judge_end(self, data, plan, state, is_chunk):
+        """Set the status of candidates that ended in a way of the model's own."""
+
+    @property
+    def _large_gain(self):
+        """Which share of a constant prediction's objective is worth training for."""
+        return LARGE_GAIN
 
     def _untapped(self, data):
         """By how much the objectives could easily be lower."""
@@ -317,10 +331,11 @@ class GradientTrained(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         phi = training.coordinates.outward(training.state.phi)[training.best]
         return phi[0] if training.is_single else phi
 
-    def _learn(self, data, training, max_epochs, tol, watch=None):
+    def _learn(self, data, training, max_epochs, tol, watch=None, is_chunk=False):
         """Train, and publish the outcome.
 
-        `watch` gives, for a training, what is called after each of its epochs.
+        `watch` gives, for a training, what is called after each of its epochs;
+        `is_chunk` says that the data may be a part of those that are to be fitted.
         """
         is_new = training.is_new
         inner = self._trained_on(training.coordinates.data(data), max_epochs)
@@ -337,6 +352,7 @@ class GradientTrained(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         )
         on_epoch = watch(training) if watch else None
         history = self._run(inner, plan, candidates, state, max_epochs, on_epoch)
+        self._judge_end(inner, plan, state, is_chunk)
         loss = objective(inner, plan, candidates, state.phi)
         state.progress["final"] = loss
         training = training._replace(best=best_of(loss, training.targets, status))
