@@ -118,9 +118,11 @@ def test_more_starts_are_drawn_for_more_features(n_features, n_drawn):
 # Stalls and saturation
 
 
-def test_a_rate_too_small_is_told():
+@pytest.mark.parametrize(("solver", "batch_size"), [("gd", None), ("sgd", 16)])
+def test_a_rate_too_small_is_told(solver, batch_size):
     X, y = make_wave()
-    model = GaborRegressor("gd", learning_rate=1e-6, init=[0.0, 10.0])
+    model = GaborRegressor(solver, learning_rate=1e-6, init=[0.0, 10.0])
+    model.set_params(batch_size=batch_size, random_state=0)
     with pytest.warns(ConvergenceWarning, match="could easily be lower by 5"):
         model.fit(X, y)
 
