@@ -16,12 +16,18 @@ Every function takes complex φ as well, so that a complex step can check the ne
 from typing import NamedTuple
 
 import numpy as np
+from scipy.linalg import eigh
 
 from ..kernels._codes import Loss, Model
 from ._losses import FORMULAS, has_second_derivative, mean_of
 
-# A wave of which no sample sees more than this is out of sight.
-VISIBLE = 1e-6
+# A wave of which no sample sees more than this share of the largest target, or of the
+# wave's height where that is less, is out of sight.
+VISIBLE = 1e-3
+
+# Directions in which the Gauss-Newton matrix, its diagonal scaled to 1, is flatter than
+# this share of its steepest one are made up by rounding.
+FLATTEST = 1e-10
 
 # Predictions held at once when many points are evaluated.
 NUMBERS_AT_ONCE = 2**17
@@ -46,10 +52,15 @@ def gabor_curvature(z, window):
     return (sine - 4 * z / window * np.cos(z)) * np.exp(-z * z / window)
 
 
-def is_visible(z, window):
-    """Whether any of the z (…, n_samples) sees a wave, its value or its slope; (…,)."""
-    waves = np.abs([gabor(z, window), gabor_derivative(z, window)])
-    return waves.max(axis=(0, -1)) > VISIBLE
+def visible_part(z, window):
+    """The most that any sample sees of a wave of height 1: its value or its slope."""
+    return max(np.abs(wave(z, window)).max() for wave in (gabor, gabor_derivative))
+
+
+def least_visible(y, amplitude):
+    """What has to be seen of a wave of height 1, in terms of y without the offset."""
+    size, height = np.abs(y).max(), abs(amplitude)
+    return VISIBLE * (size / height if size < height else 1.0)
 
 
 class Objective(NamedTuple):
@@ -123,7 +134,10 @@ class Objective(NamedTuple):
         """Whether any sample of positive weight sees the model at φ of shape (P,)."""
         if self.model == Model.LINEAR:
             return True
-        return bool(is_visible(self._predictor(phi)[self.weight > 0], self.window))
+        amplitude, offset = phi[-2:] if self.has_head else (1.0, 0.0)
+        rows = self.weight > 0
+        part = visible_part(self._predictor(phi)[rows], self.window)
+        return bool(part > least_visible(self.y[rows] - offset, amplitude))
 
     def gradient(self, phi):
         """∇J at φ of shape (P,); 0 where a parameter is not trained."""
@@ -137,6 +151,39 @@ class Objective(NamedTuple):
         D = self.jacobian(phi)
         bend = self._loss(FORMULAS[self.loss].curvature, self.prediction(phi))
         return D.T @ ((self.weight * bend)[:, np.newaxis] * D) / len(self.y)
+
+    def gauss_newton_gain(self, phi):
+        """By how much the best step of the linearised model lowers J at φ: ½ gᵀG⁻¹g.
+
+        It does not depend on the units of the parameters.
+        """
+        t, rows = np.flatnonzero(self.is_trained), self.weight > 0
+        g, G = np.zeros(len(phi)), np.zeros((len(phi), len(phi)))
+        seen = self._replace(
+            X=self.X[rows], y=self.y[rows], weight=self.weight[rows] * rows.mean()
+        )
+        for block in seen.blocks():
+            share = len(block.y) / len(seen.y)
+            g += share * block.gradient(phi)
+            G += share * block.gauss_newton(phi)
+        w = np.arange(1, self.X.shape[1] + 1)
+        G[w, w] += self.alpha
+        g, G = g[t], G[np.ix_(t, t)]
+        size = G.diagonal()
+        unit = 1 / np.sqrt(np.where(size > 0, size, 1.0))
+        steepness, V = eigh(unit[:, np.newaxis] * G * unit)
+        is_real = steepness > FLATTEST * steepness[-1]
+        pull = V.T @ (unit * g)
+        return 0.5 * (pull[is_real] ** 2 / steepness[is_real]).sum()
+
+    def blocks(self):
+        """The objective on a few rows at a time, so that their D is never large."""
+        n_rows = max(1, NUMBERS_AT_ONCE // self.n_params)
+        for first in range(0, len(self.y), n_rows):
+            rows = slice(first, first + n_rows)
+            yield self._replace(
+                X=self.X[rows], y=self.y[rows], weight=self.weight[rows]
+            )
 
     def hessian(self, phi):
         """∇²J at φ of shape (P,); (P, P), 0 where a parameter is not trained."""

@@ -10,17 +10,25 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import numpy as np
+from sklearn.utils.parallel import _threadpool_controller_decorator
 
 from ..kernels._codes import Clock, Status
-from ._objective import NUMBERS_AT_ONCE, is_visible
+from ._objective import NUMBERS_AT_ONCE, least_visible, visible_part
 from ._train import join_histories, train
 from ._types import History, State, empty_entries
 
-# Starts that are drawn at least, the least for each one that is trained, and the
-# samples that they are judged on.
+# Starts that are drawn at least for one feature, by how much more for each further one
+# and where that ends, since directions grow in number like powers; and the least for
+# each start that is trained.
 N_DRAWN = 2048
+GROWTH_PER_FEATURE = 8
+MOST_DRAWN = 65_536
 DRAWN_PER_START = 2
+
+# The samples that starts are judged on, and those that more than `N_DRAWN` of several
+# features are sifted on before.
 JUDGED_ON = 1000
+SIFTED_ON = 150
 
 # The phase that a wave runs through over half the range of the data, in radians.
 SLOWEST_PHASE, FASTEST_PHASE = 1.5, 25.0
@@ -32,25 +40,50 @@ CONSTANT = 1e-12
 FIRST_RUNG = 25
 
 
+# On one thread: the sums of BLAS depend on how many there are.
+@_threadpool_controller_decorator(limits=1, user_api="blas")
 def draw_best_starts(objective, head_flags, n_starts, seed):
-    """The best of many random starts by their objective on some rows, (n_starts, P)."""
+    """φ₀…φ_d of the best of many random starts by their objective on some rows."""
     rng = np.random.default_rng(seed)
-    some = _some_rows(rng, objective)
-    phi = _draw_starts(rng, some, max(N_DRAWN, DRAWN_PER_START * n_starts))
+    some = _some_rows(rng, objective, JUDGED_ON)
+    least = DRAWN_PER_START * n_starts
+    n_drawn = max(number_drawn(objective.X.shape[1]), least)
+    phi = _draw_starts(rng, some, n_drawn)
+    n_judged = max(N_DRAWN, least)
+    if n_drawn > n_judged:
+        few = _some_rows(rng, some, SIFTED_ON)
+        phi = _lowest(few, phi, head_flags, n_judged)
+    return _lowest(some, phi, head_flags, n_starts)
+
+
+def number_drawn(n_features):
+    """How many random starts are drawn at least."""
+    growth = GROWTH_PER_FEATURE ** min(n_features - 1, 20)
+    return min(MOST_DRAWN, N_DRAWN * growth)
+
+
+def _lowest(objective, phi, head_flags, n_kept):
+    """Those φ₀…φ_d of the lowest objective, the lowest first."""
+    points = phi
     if objective.has_head:
-        phi = np.hstack([phi, fit_head(some, phi, *head_flags)])
-    J = some.value(phi)
+        # In blocks, since all waves at once may be large.
+        n_at_once = max(1, NUMBERS_AT_ONCE // len(objective.y))
+        blocks = np.split(phi, range(n_at_once, len(phi), n_at_once))
+        heads = [_fit_heads(objective, block, *head_flags) for block in blocks]
+        points = np.hstack([phi, np.concatenate(heads)])
+    J = objective.value(points)
     order = np.argsort(np.where(np.isfinite(J), J, np.inf), kind="stable")
-    return phi[order[:n_starts]]
+    return phi[order[:n_kept]]
 
 
-def _some_rows(rng, objective):
-    """The objective on at most `JUDGED_ON` rows of positive weight, drawn at random."""
+def _some_rows(rng, objective, n_most):
+    """The objective on at most `n_most` rows of positive weight, drawn at random."""
     rows = np.flatnonzero(objective.weight > 0)
-    if len(rows) > JUDGED_ON:
-        rows = np.sort(rng.choice(rows, JUDGED_ON, replace=False))
+    if len(rows) > n_most:
+        rows = np.sort(rng.choice(rows, n_most, replace=False))
+    weight = objective.weight[rows]
     return objective._replace(
-        X=objective.X[rows], y=objective.y[rows], weight=objective.weight[rows]
+        X=objective.X[rows], y=objective.y[rows], weight=weight / weight.mean()
     )
 
 
@@ -78,7 +111,18 @@ def _draw_starts(rng, objective, n_starts):
     return np.column_stack([-slope * centre, w])
 
 
-def fit_head(objective, phi, fit_amplitude, fit_offset):
+@_threadpool_controller_decorator(limits=1, user_api="blas")
+def with_heads(objective, phi, head_flags):
+    """Waves φ₀…φ_d (K, d + 1) with amplitude and offset of least squares, (K, d + 3).
+
+    One by one, since what a sum of BLAS rounds to depends on how many it takes at once,
+    and a long training makes much of the last digit of its start.
+    """
+    heads = [_fit_heads(objective, row[np.newaxis], *head_flags) for row in phi]
+    return np.hstack([phi, np.concatenate(heads)])
+
+
+def _fit_heads(objective, phi, fit_amplitude, fit_offset):
     """Amplitude and offset of least squares for waves φ₀…φ_d (M, d + 1); (M, 2)."""
     y, s = objective.y, objective.weight / objective.weight.sum()
     f = objective._replace(has_head=False).prediction(phi)
@@ -103,14 +147,20 @@ def best_of(loss, targets, status):
     return order[first]
 
 
-def mark_saturated(data, plan, state):
-    """Tell the starts whose wave no sample sees."""
-    X = data.X[data.weight > 0] if data.weight.size else data.X
-    reached = state.outcome(plan.stops_early)
+def mark_saturated(data, plan, state, *, is_chunk):
+    """Tell the starts whose wave no sample sees, though there is something to fit.
+
+    A chunk of the data cannot judge the rest: there the wave and its slope must be 0.
+    """
+    X, y, reached = data.X, data.y[:, 0], state.outcome(plan.stops_early)
+    if data.weight.size:
+        X, y = X[data.weight > 0], y[data.weight > 0]
     for phi, progress in zip(reached, state.progress, strict=True):
+        amplitude, offset = phi[-2:] if plan.has_head else (1.0, 0.0)
         with np.errstate(all="ignore"):
             z = phi[0] + plan.input_scale * (X @ phi[1 : plan.n_weights + 1])
-            is_seen = is_visible(z, plan.window)
+            least = 0.0 if is_chunk else least_visible(y - offset, amplitude)
+            is_seen = visible_part(z, plan.window) > least or (y == offset).all()
         if progress["status"] != Status.DIVERGED and not is_seen:
             progress["status"] = Status.SATURATED
 

@@ -144,7 +144,7 @@ class GradientTrained(Learner, CallbackSupportMixin, RegressorMixin, BaseEstimat
             is_coarse = self.tol >= COARSE_TOL
             untapped = np.zeros(1) if is_coarse else self._untapped(data)
             warn_if_unfinished(
-                owner, self._training, self.loss_, self.max_iter, untapped
+                owner, self._training, self.max_iter, untapped, self._large_gain
             )
         return self
 
@@ -206,6 +206,7 @@ class GradientTrained(Learner, CallbackSupportMixin, RegressorMixin, BaseEstimat
             is_single = self._takes_as_single(data, is_single)
             held_out = checked_validation(self, data, *validation)
             if is_first:
+                self._check_first_chunk(data)
                 seeds = self._seeds()
                 data, held_out = self._parted(data, held_out, seeds[1])
                 training = self._begun(data, is_single, *seeds)
@@ -216,7 +217,7 @@ class GradientTrained(Learner, CallbackSupportMixin, RegressorMixin, BaseEstimat
                 data, held_out = self._parted(data, held_out, split_seed)
                 training = self._resumed(data, is_single)
             tol = self.tol if self.early_stopping else None
-            self._learn(data, held_out, training, max_epochs=1, tol=tol)
+            self._learn(data, held_out, training, max_epochs=1, tol=tol, is_chunk=True)
         return self
 
     @property

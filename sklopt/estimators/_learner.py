@@ -28,7 +28,7 @@ from ..schedules import SCHEDULES, LineSearch
 from ..solvers import SOLVERS
 from ._coordinates import Coordinates
 from ._inputs import finite_cast, naming
-from ._training import Training, raise_if_diverged, stop_reasons
+from ._training import LARGE_GAIN, Training, raise_if_diverged, stop_reasons
 from ._validation import split
 from ._verbose import reporter
 
@@ -56,7 +56,8 @@ class Learner:
     - `_parameters(phi)`: fitted attributes, and `_examine(data)`: a last look at them.
 
     and where it differs from the plain case: `_takes_as_single`, `_basis` and
-    `_coordinates`, `_trained_on`, `_untapped`.
+    `_coordinates`, `_trained_on`, `_check_first_chunk`, `_judge_end`, `_untapped` and
+    `_large_gain`.
     """
 
     @property
@@ -82,6 +83,17 @@ class Learner:
     def _trained_on(self, data, max_epochs):
         """The data, or others with the same objective."""
         return data
+
+    def _check_first_chunk(self, data):
+        """Refuse data that tell too little to begin a `partial_fit` with."""
+
+    def _judge_end(self, data, plan, state, is_chunk):
+        """Set the status of candidates that ended in a way of the model's own."""
+
+    @property
+    def _large_gain(self):
+        """Which share of a constant prediction's objective is worth training for."""
+        return LARGE_GAIN
 
     def _untapped(self, data):
         """By how much the objectives could easily be lower."""
@@ -172,11 +184,14 @@ class Learner:
         phi = training.coordinates.outward(training.outcome)[training.best]
         return phi[0] if training.is_single else phi
 
-    def _learn(self, data, held_out, training, max_epochs, tol, watch=None):
+    def _learn(
+        self, data, held_out, training, max_epochs, tol, watch=None, is_chunk=False
+    ):
         """Train, and publish the outcome.
 
         `held_out` are the rows for validation, or None; `watch` gives, for a training,
-        what is called after each of its epochs.
+        what is called after each of its epochs; `is_chunk` says that the data may be a
+        part of those that are to be fitted.
         """
         is_new, coordinates = training.is_new, training.coordinates
         inner = self._trained_on(coordinates.data(data), max_epochs)
@@ -193,6 +208,7 @@ class Learner:
         history = self._run(
             inner, plan, candidates, state, max_epochs, validation, on_epoch
         )
+        self._judge_end(inner, plan, state, is_chunk)
         final = objective(inner, plan, candidates, state.phi)
         state.progress["final"] = loss = final
         if self.early_stopping:
