@@ -5,17 +5,14 @@ their objective are trained together as candidates on the same mini-batches, and
 every rung the worse half of those still running is dropped.
 """
 
-import threading
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
-
 import numpy as np
-from sklearn.utils.parallel import _threadpool_controller_decorator
 
-from ..kernels._codes import Clock, Status
+from ..kernels._codes import Status
+from ._blas import one_blas_thread
 from ._objective import NUMBERS_AT_ONCE, least_visible, visible_part
-from ._train import join_histories, train
-from ._types import History, State, empty_entries
+from ._threads import running, train_in_threads
+from ._train import join_histories
+from ._types import History
 
 # Starts that are drawn at least for one feature, by how much more for each further one
 # and where that ends, since directions grow in number like powers; and the least for
@@ -41,7 +38,7 @@ FIRST_RUNG = 25
 
 
 # On one thread: the sums of BLAS depend on how many there are.
-@_threadpool_controller_decorator(limits=1, user_api="blas")
+@one_blas_thread()
 def draw_best_starts(objective, head_flags, n_starts, seed):
     """φ₀…φ_d of the best of many random starts by their objective on some rows."""
     rng = np.random.default_rng(seed)
@@ -111,7 +108,7 @@ def _draw_starts(rng, objective, n_starts):
     return np.column_stack([-slope * centre, w])
 
 
-@_threadpool_controller_decorator(limits=1, user_api="blas")
+@one_blas_thread()
 def with_heads(objective, phi, head_flags):
     """Waves φ₀…φ_d (K, d + 1) with amplitude and offset of least squares, (K, d + 3).
 
@@ -206,85 +203,25 @@ def race(
     history = History.empty(state.phi, is_path_kept=False)
     rung = FIRST_RUNG if drops else max_epochs
     n_epochs = 0
-    while n_epochs < max_epochs and _running(state).any():
+    while n_epochs < max_epochs and running(state).any():
         n_more = min(rung, max_epochs) - n_epochs
-        if on_epoch is None:
-            more = _train_running(
-                data, plan, candidates, state, n_more, n_threads, validation
-            )
-        else:
-            more = train(
-                data,
-                plan,
-                candidates,
-                state,
-                n_more,
-                is_divergence_fatal=False,
-                validation=validation,
-                on_epoch=on_epoch,
-            )
+        more = train_in_threads(
+            data,
+            plan,
+            candidates,
+            state,
+            n_more,
+            n_threads=n_threads,
+            is_divergence_fatal=False,
+            validation=validation,
+            on_epoch=on_epoch,
+        )
         history = join_histories(history, more)
         n_epochs, rung = n_epochs + n_more, 2 * rung
         if n_epochs < max_epochs:
             by = "lowest" if plan.stops_early else "last"
             _drop_worse_half(state.progress, by)
     return history
-
-
-def _train_running(data, plan, candidates, state, n_epochs, n_threads, validation):
-    """Train the candidates that are running, in threads; the others stand still."""
-    shares = np.array_split(np.flatnonzero(_running(state)), n_threads)
-    shares = [rows for rows in shares if rows.size]
-    states = [
-        State(*(array[r] for array in state[:-1]), clock=state.clock.copy())
-        for r in shares
-    ]
-    is_cancelled = threading.Event()
-
-    def work(rows, part):
-        return train(
-            data,
-            plan,
-            candidates[rows],
-            part,
-            n_epochs,
-            is_divergence_fatal=False,
-            validation=validation,
-            is_cancelled=is_cancelled.is_set,
-        )
-
-    if len(shares) == 1:
-        histories = [work(shares[0], states[0])]
-    else:
-        with ThreadPoolExecutor(len(shares)) as pool:
-            futures = list(map(partial(pool.submit, work), shares, states))
-            try:
-                histories = [future.result() for future in futures]
-            except BaseException:
-                is_cancelled.set()  # or Ctrl-C would wait for the others
-                raise
-    for rows, part in zip(shares, states, strict=True):
-        for whole, values in zip(state[:-1], part[:-1], strict=True):
-            whole[rows] = values
-    latest = max(states, key=lambda part: part.clock[Clock.EPOCH])
-    state.clock[:] = latest.clock
-    return _merged(state, shares, histories)
-
-
-def _merged(state, shares, histories):
-    """One history of all candidates: NaN, and no step, where one did not train."""
-    n_epochs = max(len(h.entries) for h in histories)
-    n_points = max(len(h.path) for h in histories)
-    entries = empty_entries(n_epochs, len(state.phi))
-    path = np.repeat(state.phi[np.newaxis], n_points, axis=0)
-    for rows, history in zip(shares, histories, strict=True):
-        entries[: len(history.entries), rows] = history.entries
-        path[: len(history.path), rows] = history.path
-    return History(entries, path)
-
-
-def _running(state):
-    return state.progress["status"] == Status.RUNNING
 
 
 def _drop_worse_half(progress, by):

@@ -9,12 +9,13 @@ from sklearn.exceptions import ConvergenceWarning, DataConversionWarning
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from .._naming import naming
 from ..engine._objective import gabor
 from ..engine._restarts import draw_best_starts, mark_saturated, race, with_heads
 from ..kernels._codes import Model
 from ._base import GradientTrained
 from ._coordinates import Coordinates
-from ._inputs import FLOATS, naming, refuse_foreign
+from ._inputs import FLOATS, refuse_foreign
 from ._training import stop_reasons
 from ._uncertainty import UncertaintyMixin, covariance
 

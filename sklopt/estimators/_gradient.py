@@ -5,6 +5,7 @@ from sklearn.base import MultiOutputMixin
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from .._naming import naming
 from ..engine._curvature import untapped_gain
 from ..engine._full_batch import condensed, is_possible, pays
 from ..engine._losses import has_largest_curvature, mean_of
@@ -14,7 +15,7 @@ from ..kernels._codes import Loss, Model
 from ..losses import LOSSES, Gamma, Poisson
 from ..solvers import SOLVERS
 from ._base import GradientTrained
-from ._inputs import FLOATS, naming, refuse_foreign
+from ._inputs import FLOATS, refuse_foreign
 from ._uncertainty import UncertaintyMixin, covariance
 
 

@@ -5,6 +5,7 @@ from numbers import Integral
 import numpy as np
 from sklearn.utils import check_array, check_random_state
 
+from .._naming import naming
 from ..engine._losses import check_targets
 from ..engine._lowering import (
     as_description,
@@ -27,7 +28,7 @@ from ..losses import LOSSES
 from ..schedules import SCHEDULES, LineSearch
 from ..solvers import SOLVERS
 from ._coordinates import Coordinates
-from ._inputs import finite_cast, naming
+from ._inputs import finite_cast
 from ._training import LARGE_GAIN, Training, raise_if_diverged, stop_reasons
 from ._validation import split
 from ._verbose import reporter

@@ -7,7 +7,7 @@ from sklearn.utils import check_array
 from sklearn.utils._optional_dependencies import check_pandas_support
 from sklearn.utils._param_validation import Interval, validate_params
 
-from ..estimators._inputs import naming
+from .._naming import naming
 from ._parameters import objective_of, parameter_names, parameters_at
 
 STEPS = np.logspace(-1, -12, 12)
