@@ -23,6 +23,12 @@ from ._learner import Learner
 from ._training import warn_if_unfinished
 from ._validation import checked_validation
 
+# Numbers of threads, as joblib has them.
+JOBS = [
+    Interval(Integral, None, -1, closed="right"),
+    Interval(Integral, 1, None, closed="left"),
+    None,
+]
 # From this tol on, whoever stops early wants to.
 COARSE_TOL = 1e-3
 

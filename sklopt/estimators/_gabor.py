@@ -13,7 +13,7 @@ from .._naming import naming
 from ..engine._objective import gabor
 from ..engine._restarts import draw_best_starts, mark_saturated, race, with_heads
 from ..kernels._codes import Model
-from ._base import GradientTrained
+from ._base import JOBS, GradientTrained
 from ._coordinates import Coordinates
 from ._inputs import FLOATS, refuse_foreign
 from ._training import stop_reasons
@@ -206,11 +206,7 @@ class GaborRegressor(UncertaintyMixin, GradientTrained):
         "fit_offset": ["boolean"],
         "init": [StrOptions({"random"}), "array-like"],
         "n_init": [Interval(Integral, 1, None, closed="left")],
-        "n_jobs": [
-            Interval(Integral, None, -1, closed="right"),
-            Interval(Integral, 1, None, closed="left"),
-            None,
-        ],
+        "n_jobs": JOBS,
     }
     _parameter_constraints.pop("fit_intercept")
 

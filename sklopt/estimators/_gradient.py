@@ -1,6 +1,7 @@
 """Linear regression whose optimizer is a hyperparameter."""
 
 import numpy as np
+from joblib import effective_n_jobs
 from sklearn.base import MultiOutputMixin
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -10,11 +11,11 @@ from ..engine._curvature import untapped_gain
 from ..engine._full_batch import condensed, is_possible, pays
 from ..engine._losses import has_largest_curvature, mean_of
 from ..engine._lowering import as_description, lower_batch_size
-from ..engine._train import train
+from ..engine._threads import train_in_threads
 from ..kernels._codes import Loss, Model
 from ..losses import LOSSES, Gamma, Poisson
 from ..solvers import SOLVERS
-from ._base import GradientTrained
+from ._base import JOBS, GradientTrained
 from ._inputs import FLOATS, refuse_foreign
 from ._uncertainty import UncertaintyMixin, covariance
 
@@ -106,6 +107,9 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
     compute_covariance : bool, default=False
         Whether to compute `covariance_`: a pass over X of n_samples · n_features²
         operations. For the squared error only.
+    n_jobs : int or None, default=None
+        Threads that share several targets. None is one, −1 one for every core. The
+        outcome is the same, to the last digit, for any number of them.
 
     Attributes
     ----------
@@ -215,6 +219,7 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
         "loss": [StrOptions(set(LOSSES)), *LOSSES.values()],
         "precompute": [StrOptions({"auto"}), "boolean"],
         "compute_covariance": ["boolean"],
+        "n_jobs": JOBS,
     }
 
     def __init__(
@@ -241,6 +246,7 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
         verbose=0,
         precompute="auto",
         compute_covariance=False,
+        n_jobs=None,
     ):
         self.solver = solver
         self.learning_rate = learning_rate
@@ -263,6 +269,7 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
         self.verbose = verbose
         self.precompute = precompute
         self.compute_covariance = compute_covariance
+        self.n_jobs = n_jobs
 
     def predict(self, X):
         """Predict with the fitted linear model, ŷ = φ₀ + Σⱼ φⱼxⱼ.
@@ -331,12 +338,13 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
             )
 
     def _run(self, data, plan, candidates, state, max_epochs, validation, on_epoch):
-        return train(
+        return train_in_threads(
             data,
             plan,
             candidates,
             state,
             max_epochs,
+            n_threads=effective_n_jobs(self.n_jobs),
             is_divergence_fatal=True,
             validation=validation,
             on_epoch=on_epoch,
