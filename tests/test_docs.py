@@ -1,5 +1,7 @@
 """What the README and the examples show, done."""
 
+import importlib
+import inspect
 import os
 import re
 import runpy
@@ -18,6 +20,8 @@ import sklopt
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+INDEX = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+API = (ROOT / "docs" / "api.rst").read_text(encoding="utf-8")
 GUIDE = (ROOT / "docs" / "add_a_loss.md").read_text(encoding="utf-8")
 EXAMPLES = sorted((ROOT / "examples").glob("plot_*.py"))
 
@@ -55,6 +59,33 @@ def test_python_of_the_readme_runs_as_printed(capsys):
         exec(compile(source, "README.md", "exec"), {})
 
 
+def test_python_of_the_index_runs_as_printed(capsys):
+    (source,) = re.findall(r"^```python\n(.*?)^```$", INDEX, re.DOTALL | re.MULTILINE)
+    exec(compile(source, "index.md", "exec"), {})
+    assert "gradientregressor__solver" in capsys.readouterr().out
+
+
+def test_the_index_leads_to_every_page():
+    (tree,) = re.findall(r"^```{toctree}\n(.*?)^```$", INDEX, re.DOTALL | re.MULTILINE)
+    pages = [line for line in tree.splitlines() if line and line[0] != ":"]
+    files = {p.stem for p in (ROOT / "docs").iterdir() if p.suffix in {".md", ".rst"}}
+    assert set(pages) | {"index"} == files
+
+
+def test_the_api_page_lists_every_public_name():
+    modules = {"sklopt": re.split(r"^sklopt\.\w+\n-+\n", API, flags=re.M)[0]}
+    modules |= dict(
+        re.findall(r"^(sklopt\.\w+)\n-+\n(.*?)(?=^sklopt\.|\Z)", API, re.M | re.S)
+    )
+    for name, text in modules.items():
+        module = importlib.import_module(name)
+        public = [one for one in module.__all__ if not one.startswith("_")]
+        public = [one for one in public if not inspect.ismodule(getattr(module, one))]
+        assert sorted(re.findall(r"^   (\w+)$", text, re.M)) == sorted(public), name
+    parts = [one for one in sklopt.__all__ if inspect.ismodule(getattr(sklopt, one))]
+    assert set(modules) == {"sklopt", *(f"sklopt.{one}" for one in parts)}
+
+
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
 def test_examples_run_without_a_warning(example, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
@@ -79,7 +110,7 @@ def test_what_the_documents_install_and_link_to_is_there():
         extras = tomllib.load(file)["project"]["optional-dependencies"]
     ci = (ROOT / ".ci/run").read_text(encoding="utf-8")
     installed = re.findall(r"(?:\"\.|\)|sklopt)\[([\w,]+)\]", README + ci)
-    assert {"dev", "parity", "plot", "test"} <= set(installed) <= set(extras)
+    assert {"dev", "docs", "parity", "plot", "test"} <= set(installed) <= set(extras)
     # Links, and files by their paths.
     paths = re.findall(r"\]\((?!http)([^)]+)\)", README)
     paths += re.findall(r"\b(?:examples|sklopt|tests|kernels)/[\w/]+\.\w+", README)

@@ -58,7 +58,7 @@ class UncertaintyMixin:
 
     @property
     def covariance_(self):
-        """Covariance of the parameters, (n_params, n_params)."""
+        """Covariance σ²(DᵀSD)⁻¹ of the parameters, D = ∂f/∂φ, (n_params, n_params)."""
         return self._known_covariance()
 
     @property
