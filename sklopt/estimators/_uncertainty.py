@@ -45,7 +45,7 @@ def _triangle(objective, phi):
     """R with RᵀR = DᵀSD of the trained parameters, and Σ s r²; in blocks of rows."""
     n_samples, is_trained = len(objective.y), objective.is_trained
     ridge = np.zeros(len(phi))
-    ridge[1 : objective.X.shape[1] + 1] = n_samples * objective.alpha / 2
+    ridge[1 : objective.X.shape[1] + 1] = n_samples * objective.l2 / 2
     R, squares = np.diag(np.sqrt(ridge))[:, is_trained], 0.0
     n_rows = max(1, NUMBERS_AT_ONCE // len(phi))
     for first in range(0, n_samples, n_rows):

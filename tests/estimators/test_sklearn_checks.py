@@ -30,6 +30,11 @@ LOSS_VARIANTS = [
     for loss, solver in zip(LOSSES, cycle(SOLVERS), strict=False)
     for one in sorted({"gd", solver})
 ]
+PENALTY_VARIANTS = [
+    GradientRegressor(solver, penalty=penalty, batch_size=batch_size)
+    for penalty in ("l1", "elasticnet")
+    for solver, batch_size in (("gd", None), ("sgd", 1), ("sgd", 16), ("adam", 16))
+]
 EXTRAS = [
     estimator_checks.check_param_validation,
     estimator_checks.check_dataframe_column_names_consistency,
@@ -62,6 +67,12 @@ def test_estimator(estimator, check):
     STOPPING_EARLY, expected_failed_checks=lambda estimator: OF_THE_SPLIT
 )
 def test_estimator_that_stops_early(estimator, check):
+    check(estimator)
+
+
+@unfinished_is_fine
+@parametrize_with_checks(PENALTY_VARIANTS)
+def test_estimator_of_every_penalty(estimator, check):
     check(estimator)
 
 
