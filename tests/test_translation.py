@@ -33,6 +33,7 @@ LETTERS = {
     "a": 0.3,
     "p": 0.3,
     "d": 0.4,
+    "q": 0.6,
     "β": 0.9,
     "γ": 0.999,
     "ε": 1e-8,
@@ -104,6 +105,20 @@ def test_sgd_regressor_takes_the_same_steps(start):
     assert theirs
     expected = by_sgd_regressor(row["SGDRegressor"])
     assert_allclose(ours(row, batch_size=1), expected, rtol=1e-10)
+
+
+@pytest.mark.parametrize("start", ['`penalty="l1"', '`penalty="elasticnet"'])
+def test_sgd_regressor_has_the_same_minimum(start):
+    row = row_of(start)
+    theirs = arguments(row["SGDRegressor"]) | {"learning_rate": "invscaling"}
+    X, y = make_problem(40)
+    sgd = SGDRegressor(**theirs, eta0=0.2, power_t=0.6, max_iter=20_000, tol=None)
+    expected = parameters(sgd.set_params(random_state=0).fit(X, y))
+    full = {"solver": "gd", "learning_rate": "auto", "max_iter": 5000, "tol": 1e-12}
+    assert_allclose(ours(row, **full), expected, atol=1e-3)
+    # 5 epochs of single rows tell the algorithms apart.
+    expected = by_sgd_regressor(row["SGDRegressor"])
+    assert not np.allclose(ours(row, batch_size=1), expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize(

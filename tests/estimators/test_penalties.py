@@ -1,5 +1,7 @@
 """Penalties: zeros and coefficients of Lasso and ElasticNet, and what they refuse."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 import reference
@@ -21,6 +23,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.linear_model import ElasticNet, Lasso, SGDRegressor
 
 from sklopt import GaborRegressor, GradientRegressor
+from sklopt.engine._lowering import lower_candidates, lower_penalty
 from sklopt.inspection import check_gradient, curvature, learning_rate_range
 from sklopt.losses import Huber
 
@@ -226,6 +229,28 @@ def test_zeros_that_a_threshold_holds_are_no_stall():
     # Each of the noise's features could lower the loss, but not the objective.
     X, y, _ = make_sparse_problem()
     GradientRegressor(penalty="l1", alpha=5.0).fit(X, y)  # or a warning
+
+
+def test_candidates_keep_to_their_own_penalties(monkeypatch):
+    """Candidates on the same mini-batches, each with another penalty."""
+    X, y = make_problem()
+    each = [{"penalty": None}, *PENALTIES.values()]
+    weights = [lower_penalty(**({"alpha": 0.0} | params)) for params in each]
+
+    def lowered(n_candidates, **fields):
+        fields |= {name: [one[name] for one in weights] for name in ("l2", "l1")}
+        return lower_candidates(n_candidates, **fields)
+
+    together = {}
+    for solver, batch_size in product(SOLVERS, (1, 7)):
+        with monkeypatch.context() as patch:
+            patch.setattr("sklopt.estimators._learner.lower_candidates", lowered)
+            model = model_of(solver, batch_size=batch_size)
+            together[solver, batch_size] = model.fit(X, np.column_stack([y] * 4)).coef_
+    for (solver, batch_size), coef in together.items():
+        for params, one in zip(each, coef, strict=True):
+            alone = model_of(solver, batch_size=batch_size, **params).fit(X, y)
+            assert_array_equal(one, alone.coef_)
 
 
 # --- what does not go together ----------------------------------------------------

@@ -31,9 +31,9 @@ LOSS_VARIANTS = [
     for one in sorted({"gd", solver})
 ]
 PENALTY_VARIANTS = [
-    GradientRegressor(solver, penalty=penalty, batch_size=batch_size)
+    GradientRegressor(solver, penalty=penalty)
     for penalty in ("l1", "elasticnet")
-    for solver, batch_size in (("gd", None), ("sgd", 1), ("sgd", 16), ("adam", 16))
+    for solver in ("gd", "sgd", "adam")
 ]
 EXTRAS = [
     estimator_checks.check_param_validation,
