@@ -118,14 +118,16 @@ def log_steepness(means):
 
 
 def untapped_gain(
-    data, phi, fit_intercept, alpha, loss=Loss.SQUARED_ERROR, parameter=0.0
+    data, phi, fit_intercept, l2, l1, loss=Loss.SQUARED_ERROR, parameter=0.0
 ):
     """By how much one coefficient alone, with the intercept, could lower J; (K,).
 
     Of the linear model at φ of shape (K, P), the largest of (∂J/∂φⱼ)² / 2(∂²J/∂φⱼ²) for
-    the squared error; for a loss whose ℓ'' varies its largest value is taken, so that J
-    can be lowered by no less. It shows a loss that stands still only because features
-    are of very different scales, or far from 0.
+    the squared error without an l1 penalty; with one, what a step to the lowest point
+    along φⱼ gains, which is none where a zero coefficient is held by its kink. For a
+    loss whose ℓ'' varies its largest value is taken, so that J can be lowered by no
+    less. It shows a loss that stands still only because features are of very different
+    scales, or far from 0.
     """
     derivative, steepest = FORMULAS[loss].derivative, FORMULAS[loss].steepest
     n_samples, n_features = data.X.shape
@@ -147,13 +149,17 @@ def untapped_gain(
     if fit_intercept:
         square = square - mean**2
         product = product - mean * (pull / n_samples)[:, np.newaxis]
-    slope = product - alpha * phi[:, 1:]
-    bend = steepest * square + alpha
+    w = phi[:, 1:]
+    slope = product - l2 * w  # of all but the l1 penalty, downhill
+    bend = steepest * square + l2
     # What rounding leaves of the variance of a constant column is no variance.
-    has_bend = bend > 1e-12 * (steepest * sums[1] / n_samples + alpha)
-    with np.errstate(over="ignore"):
-        step = np.divide(slope, bend, out=np.zeros_like(slope), where=has_bend)
-        return (slope * step / 2).max(axis=1, initial=0.0)
+    has_bend = bend > 1e-12 * (steepest * sums[1] / n_samples + l2)
+    with np.errstate(over="ignore", invalid="ignore"):
+        peak = bend * w + slope
+        lowest = np.sign(peak) * np.maximum(np.abs(peak) - l1, 0.0)
+        step = np.divide(lowest, bend, out=w.copy(), where=has_bend) - w
+        gain = (slope - bend * step / 2) * step - l1 * (np.abs(w + step) - np.abs(w))
+    return gain.max(axis=1, initial=0.0)
 
 
 def _blocks(data, fit_intercept):

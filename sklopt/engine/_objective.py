@@ -4,11 +4,12 @@ What the compiled loop descends on, written as the formulas stand, for those who
 the surface instead of walking on it. With prediction f(x, φ), loss ℓ(f, y), whose
 derivatives ℓ' and ℓ'' are those in f, and weights s of mean 1 over n rows:
 
-    J = Σ s ℓ / n + alpha·½‖w‖²
-    ∇J = Dᵀ(s ℓ') / n + alpha·w,                D = ∂f/∂φ, one row a sample
-    ∇²J = (Dᵀ(s ℓ'')D + Σ s ℓ' ∇²f) / n + alpha·I_w
+    J = Σ s ℓ / n + l2·½‖w‖² + l1·‖w‖₁
+    ∇J = Dᵀ(s ℓ') / n + l2·w + l1·sign(w),      D = ∂f/∂φ, one row a sample
+    ∇²J = (Dᵀ(s ℓ'')D + Σ s ℓ' ∇²f) / n + l2·I_w
 
-For the squared error ℓ' = 2(f − y) and ℓ'' = 2.
+For the squared error ℓ' = 2(f − y) and ℓ'' = 2. Where a coefficient is 0 the l1 penalty
+has a kink, and sign(0) = 0 is the middle of its slopes on both sides.
 
 Every function takes complex φ as well, so that a complex step can check the next one.
 """
@@ -69,7 +70,8 @@ class Objective(NamedTuple):
     X: np.ndarray  # (n_samples, n_features)
     y: np.ndarray  # (n_samples,)
     weight: np.ndarray  # (n_samples,) of mean 1
-    alpha: float
+    l2: float  # weights of ½‖w‖² and ‖w‖₁
+    l1: float
     model: int
     input_scale: float
     window: float
@@ -94,7 +96,9 @@ class Objective(NamedTuple):
     def _values(self, points):
         losses = self._loss(FORMULAS[self.loss].value, self.prediction(points))
         w = self._coefficients(points)
-        penalty = 0.5 * self.alpha * (w * w).sum(axis=-1)
+        penalty = 0.5 * self.l2 * (w * w).sum(axis=-1)
+        if self.l1 > 0:
+            penalty = penalty + self.l1 * (w * np.sign(w.real)).sum(axis=-1)
         return (self.weight * losses).mean(axis=-1) + penalty
 
     @property
@@ -107,6 +111,13 @@ class Objective(NamedTuple):
     def has_hessian(self):
         """Whether the loss has more to it than straight pieces."""
         return has_second_derivative(self.loss)
+
+    def kinks(self, phi):
+        """Which parameters lie in a kink of the l1 penalty at φ of shape (P,)."""
+        has_kink = np.zeros(len(phi), dtype=bool)
+        if self.l1 > 0:
+            self._coefficients(has_kink)[...] = self._coefficients(phi) == 0
+        return has_kink
 
     def prediction(self, phi):
         """Predictions of all samples at φ of shape (…, P); (…, n_samples)."""
@@ -143,7 +154,8 @@ class Objective(NamedTuple):
         """∇J at φ of shape (P,); 0 where a parameter is not trained."""
         slope = self._loss(FORMULAS[self.loss].derivative, self.prediction(phi))
         gradient = (self.weight * slope) @ self.jacobian(phi) / len(self.y)
-        self._coefficients(gradient)[...] += self.alpha * self._coefficients(phi)
+        w = self._coefficients(phi)
+        self._coefficients(gradient)[...] += self.l2 * w + self.l1 * np.sign(w.real)
         return gradient * self.is_trained
 
     def gauss_newton(self, phi):
@@ -201,13 +213,13 @@ class Objective(NamedTuple):
             H[-2, : d + 1] += mixed
         H[: d + 1, : d + 1] += U.T @ (bend[:, np.newaxis] * U)
         w = np.arange(1, d + 1)
-        H[w, w] += self.alpha
+        H[w, w] += self.l2
         return H * np.outer(self.is_trained, self.is_trained)
 
     def curvature_size(self, phi):
         """The diagonal of ∇²J with every term positive: what rounding is relative to.
 
-        1/n Σ s (ℓ''·(∂f/∂φⱼ)² + 2(|f| + |y|) |∂²f/∂φⱼ²|) + alpha, of shape (P,). Only a
+        1/n Σ s (ℓ''·(∂f/∂φⱼ)² + 2(|f| + |y|) |∂²f/∂φⱼ²|) + l2, of shape (P,). Only a
         wave has the second term, and its loss is the squared error.
         """
         f = self.prediction(phi)
@@ -219,7 +231,7 @@ class Objective(NamedTuple):
             bend = bend * abs(phi[-2])
         pull = 2 * self.weight * bend / len(self.y)
         size[0] += pull.sum()
-        size[1 : d + 1] += pull @ (self.input_scale * self.X) ** 2 + self.alpha
+        size[1 : d + 1] += pull @ (self.input_scale * self.X) ** 2 + self.l2
         return size * self.is_trained
 
     def _loss(self, formula, prediction):

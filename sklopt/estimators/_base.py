@@ -263,7 +263,7 @@ class GradientTrained(Learner, CallbackSupportMixin, RegressorMixin, BaseEstimat
             X=data.X.astype(np.float64),
             y=data.y[:, 0].astype(np.float64),
             weight=weight.astype(np.float64),
-            alpha=0.0 if self.penalty is None else coordinates.alpha(self.alpha),
             **self._model_fields(coordinates, n_features),
             **self._lowered_loss(),
+            **self._lowered_penalty(coordinates),
         )

@@ -244,18 +244,23 @@ class Learner:
         """What the engine reads of the loss."""
         return lower_loss(as_description(self.loss, LOSSES))
 
+    def _lowered_penalty(self, coordinates):
+        """What the engine reads of the penalty, in given coordinates."""
+        alpha = 0.0 if self.penalty is None else coordinates.alpha(self.alpha)
+        return lower_penalty(self.penalty, alpha)
+
     def _lowered(self, data, validation, training, tol):
         """What the engine reads of the parameters, and the training as it begins."""
         n_samples, n_features = data.X.shape
         solver = as_description(self.solver, SOLVERS)
         schedule = as_description(self.schedule, SCHEDULES)
         batch_size = lower_batch_size(self.batch_size, solver, n_samples)
-        check_line_search(solver, schedule, batch_size, n_samples)
+        penalty = self._lowered_penalty(training.coordinates)
+        check_line_search(solver, schedule, batch_size, n_samples, penalty["l1"])
         loss = self._lowered_loss()
         for part in (data, *([validation.data] if validation else [])):
             check_targets(loss["loss"], part.y)
         model = self._model_fields(training.coordinates, n_features)
-        alpha = 0.0 if self.penalty is None else training.coordinates.alpha(self.alpha)
         rate = self.learning_rate
         if rate == "auto":
             has_intercept = bool(model["is_trained"][0])
@@ -278,7 +283,13 @@ class Learner:
                 loss["loss"],
             )
             rate = auto_rate(
-                training.curvature, solver, schedule, ell, alpha, batch_size, n_samples
+                training.curvature,
+                solver,
+                schedule,
+                ell,
+                penalty["l2"],
+                batch_size,
+                n_samples,
             )
         n_updates = -(-n_samples // batch_size)
         candidates = lower_candidates(
@@ -288,7 +299,7 @@ class Learner:
             patience=lower_patience(self.n_iter_no_change, tol, solver, n_updates),
             **lower_solver(solver),
             **lower_schedule(schedule, self.max_iter),
-            **lower_penalty(self.penalty, alpha),
+            **penalty,
         )
         plan = lower_plan(
             candidates,

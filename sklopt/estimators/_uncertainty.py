@@ -43,7 +43,7 @@ def _triangle(objective, phi):
     """R with RᵀR = DᵀSD of the trained parameters, and Σ s r²; in blocks of rows."""
     n_samples, is_trained = len(objective.y), objective.is_trained
     ridge = np.zeros(len(phi))
-    ridge[1 : objective.X.shape[1] + 1] = n_samples * objective.alpha / 2
+    ridge[1 : objective.X.shape[1] + 1] = n_samples * objective.l2 / 2
     R, squares = np.diag(np.sqrt(ridge))[:, is_trained], 0.0
     for block in objective.blocks():
         root = np.sqrt(block.weight)

@@ -77,6 +77,10 @@ def check_gradient(estimator, X, y, sample_weight=None, *, at=None, h=STEPS):
     is 0 for a linear model) and then rises like ε·J/h (rounding, ε = 2.2e-16). Where no
     h gives a small error, the gradient is wrong.
 
+    An l1 penalty has a kink where a coefficient is 0: there both sides are the middle
+    of two slopes, and a coefficient less than h from 0 has an error of the size of the
+    penalty's weight.
+
     Parameters
     ----------
     estimator : GradientRegressor or GaborRegressor

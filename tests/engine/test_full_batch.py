@@ -71,6 +71,8 @@ def test_same_steps(solver, schedule, is_weighted):
     "params",
     [
         {"penalty": "l2", "alpha": 0.3},
+        {"penalty": "l1", "alpha": 0.5},
+        {"penalty": "elasticnet", "alpha": 0.5},
         {"fit_intercept": False},
         {"init": [1.0, 2, 3, 4, 5, 6, 7]},
     ],

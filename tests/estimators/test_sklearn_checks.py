@@ -30,6 +30,11 @@ LOSS_VARIANTS = [
     for loss, solver in zip(LOSSES, cycle(SOLVERS), strict=False)
     for one in sorted({"gd", solver})
 ]
+PENALTY_VARIANTS = [
+    GradientRegressor(solver, penalty=penalty)
+    for penalty in ("l1", "elasticnet")
+    for solver in ("gd", "sgd", "adam")
+]
 EXTRAS = [
     estimator_checks.check_param_validation,
     estimator_checks.check_dataframe_column_names_consistency,
@@ -95,6 +100,12 @@ def test_estimator(estimator, check):
     STOPPING_EARLY, expected_failed_checks=lambda estimator: OF_THE_SPLIT
 )
 def test_estimator_that_stops_early(estimator, check):
+    check(estimator)
+
+
+@unfinished_is_fine
+@parametrize_with_checks(PENALTY_VARIANTS)
+def test_estimator_of_every_penalty(estimator, check):
     check(estimator)
 
 
