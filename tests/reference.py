@@ -344,6 +344,33 @@ def line_search(J, longest, tolerance=1e-5):
     return step if J(step) < J(0.0) else 0.0
 
 
+# --- averages of the iterates ----------------------------------------------------
+
+
+def averaging_weights(average, n_updates):
+    """What the parameters after each update weigh in the average; None for no update.
+
+    True and k: all from the k-th on weigh the same. "exponential": the n-th comes in
+    with the share c = max(1/1000, 9/(n + 8)), and leaves the others 1 − c of theirs.
+    """
+    if average == "exponential":
+        shares = np.maximum(1 / 1000, 9 / (np.arange(1, n_updates + 1) + 8))
+        left = np.cumprod(1 - shares[:0:-1])[::-1]  # by all that come later
+        return shares * np.append(left, 1.0)
+    return (np.arange(1, n_updates + 1) >= int(average)).astype(float)
+
+
+def averaged(steps, average):
+    """The average of φ after each update of `steps`, φ at the start not counted.
+
+    The last φ where none is to be averaged yet.
+    """
+    weights = averaging_weights(average, len(steps) - 1)
+    if not average or not weights.any():
+        return steps[-1]
+    return weights @ steps[1:] / weights.sum()
+
+
 # --- the order of an epoch -------------------------------------------------------
 
 _MASK = 2**64 - 1
@@ -441,6 +468,7 @@ def train(
     model=LINEAR,
     loss="squared_error",
     loss_params=None,
+    average=False,
 ):
     """Train for one epoch per entry of `orders`.
 
@@ -457,12 +485,15 @@ def train(
         None is the whole training set, as it is for ``solver="gd"`` in any case.
     is_trained : bool or sequence of bool
         Of each parameter; the others stay as they are.
+    average : bool, int or "exponential"
+        Which updates `averages` is of.
 
     Returns
     -------
     SimpleNamespace
         path : (epochs + 1, d + 1), φ at the start and after each epoch.
         steps : (updates + 1, d + 1), φ at the start and after each update.
+        averages : (epochs, d + 1), the averaged φ after each epoch.
         losses : (epochs,), the mean objective seen, before each update.
         rates : (epochs,), the rate of each epoch's last mini-batch.
         norms : (epochs,), ‖g‖ of each epoch's last mini-batch; NaN if it has no weight.
@@ -479,6 +510,7 @@ def train(
     phi = np.zeros(X.shape[1] + 1) if init is None else np.array(init, dtype=float)
     m, v, t = np.zeros_like(phi), np.zeros_like(phi), 0
     path, steps, losses, rates, norms, moves = [phi], [phi], [], [], [], []
+    averages = []
     for epoch, order in enumerate(orders):
         seen = 0.0
         for batch in batches(np.asarray(order), batch_size):
@@ -500,11 +532,12 @@ def train(
             steps.append(phi)
         schedule_rates.close_epoch(seen)
         path.append(phi)
+        averages.append(averaged(np.array(steps), average))
         losses.append(seen)
         rates.append(rate)
         norms.append(norm)
         moves.append(move)
-    records = {"path": path, "steps": steps, "losses": losses}
+    records = {"path": path, "steps": steps, "averages": averages, "losses": losses}
     records |= {"rates": rates, "norms": norms, "moves": moves}
     return SimpleNamespace(**{name: np.array(r) for name, r in records.items()})
 

@@ -9,6 +9,7 @@ from ..engine._losses import check_targets
 from ..engine._lowering import (
     as_description,
     check_line_search,
+    lower_average,
     lower_batch_size,
     lower_block_size,
     lower_candidates,
@@ -163,7 +164,7 @@ class Learner:
         progress = training.state.progress
         loss = progress["lowest" if training.stops_early else "last"]
         best = best_of(loss, training.targets, progress["status"])
-        phi = training.coordinates.outward(training.state.phi)[best]
+        phi = training.coordinates.outward(training.state.latest)[best]
         return self._parameters(phi[0] if training.is_single else phi)
 
     def _last_phi(self):
@@ -195,7 +196,7 @@ class Learner:
         )
         final = objective(inner, plan, candidates, state.phi)
         state.progress["final"] = loss = final
-        if self.early_stopping:
+        if self.early_stopping or self.average:
             loss = objective(inner, plan, candidates, training.outcome)
         training = training.judged(loss)
         raise_if_diverged(
@@ -272,6 +273,7 @@ class Learner:
             **lower_solver(solver),
             **lower_schedule(schedule, self.max_iter),
             **lower_penalty(self.penalty, alpha),
+            **lower_average(self.average),
         )
         plan = lower_plan(
             candidates,
@@ -289,7 +291,7 @@ class Learner:
             **loss,
         )
         training = training.under(candidates["rule"][0]).heeding(self.early_stopping)
-        return training, candidates, plan
+        return training.averaging(self.average), candidates, plan
 
     def _publish(self, training, dtype):
         """Set the fitted attributes."""

@@ -52,6 +52,7 @@ class Training(NamedTuple):
     curvature: Curvature = Curvature()  # the worst that learning_rate="auto" met
     rule: int | None = None  # what the running averages in `state` belong to
     stops_early: bool = False  # whether the best parameters count, not the last
+    average: bool | int | str = False  # which iterates `state.average` is of
     loss: np.ndarray | None = None  # (K,), J at the parameters that count
     best: np.ndarray | None = None  # the candidate that is published of each target
 
@@ -100,6 +101,15 @@ class Training(NamedTuple):
                 progress[name] = 0
         return self._replace(stops_early=stops_early)
 
+    def averaging(self, average):
+        """The training as an average takes it up: the last one, or a new one."""
+        if average == self.average:
+            return self
+        self.state.progress["n_averaged"] = 0
+        latest = self.state.phi if average else self.state.phi[:, :0]
+        state = self.state._replace(average=latest.copy())
+        return self._replace(state=state, average=average)
+
     def wake(self):
         """Let candidates that had stopped go on.
 
@@ -137,24 +147,30 @@ class Training(NamedTuple):
         """The training in other coordinates, its running averages at zero."""
         if all(map(np.array_equal, coordinates, self.coordinates)):
             return self
-        phi = coordinates.inward(self.coordinates.outward(self.state.phi))
-        path = coordinates.inward(self.coordinates.outward(self.history.path))
+
+        def there(phi):
+            return np.ascontiguousarray(
+                coordinates.inward(self.coordinates.outward(phi))
+            )
+
         unit = (self.coordinates.size / coordinates.size) ** 2
         entries, progress = self.history.entries.copy(), self.state.progress.copy()
-        for name in ("loss", "validation_loss"):
+        for name in ("loss", "averaged_loss", "validation_loss"):
             entries[name] *= unit
         for name in _OBJECTIVES:
             progress[name] *= unit
-        best_phi = coordinates.inward(self.coordinates.outward(self.state.best_phi))
+        average = self.state.average
         state = self.state._replace(
-            phi=np.ascontiguousarray(phi),
-            best_phi=np.ascontiguousarray(best_phi),
+            phi=there(self.state.phi),
+            average=there(average) if average.size else average,
+            best_phi=there(self.state.best_phi),
             progress=progress,
         )
-        history = History(entries, path)
-        start = coordinates.inward(self.coordinates.outward(self.start))
         moved = self._replace(
-            state=state, history=history, start=start, coordinates=coordinates
+            state=state,
+            history=History(entries, there(self.history.path)),
+            start=there(self.start),
+            coordinates=coordinates,
         )
         return moved._replace(rule=None).under(self.rule)
 
@@ -205,6 +221,7 @@ class Training(NamedTuple):
                 "epoch": np.arange(len(entries)),
                 "update": entries["n_updates"],
                 "loss": size**2 * entries["loss"],
+                "averaged_loss": size**2 * entries["averaged_loss"],
                 "validation_loss": size**2 * entries["validation_loss"],
                 "validation_score": entries["validation_score"],
                 "learning_rate": entries["rate"],
@@ -219,6 +236,8 @@ class Training(NamedTuple):
             name: np.concatenate([table[name] for table in tables])
             for name in tables[0]
         }
+        if np.isnan(columns["averaged_loss"]).all():
+            del columns["averaged_loss"]
         if np.isnan(columns["validation_loss"]).all():
             del columns["validation_loss"], columns["validation_score"]
         return columns
@@ -244,6 +263,8 @@ def raise_if_diverged(owner, training, candidates, history, *, is_auto):
     `history` is that of the epochs just trained.
     """
     state, progress, loss = training.state, training.state.progress, training.loss
+    if training.average and not training.stops_early:
+        loss = np.maximum(loss, progress["final"])  # of which an average tells little
     with np.errstate(over="ignore"):
         has_grown = loss > HOPELESS_GROWTH * progress["reference"]
     is_lost = progress["status"] == Status.DIVERGED
@@ -278,6 +299,7 @@ def warn_if_unfinished(owner, training, loss, max_iter, untapped):
     `untapped` are the parts of the objectives that could easily be gained.
     """
     progress = training.state.progress[training.best]
+    last = progress["final"]
     judge = "validation loss" if training.stops_early else "objective"
     loss = np.atleast_1d(loss) / training.coordinates.size**2
     trivial, negligible = progress["trivial"], NEGLIGIBLE * progress["reference"]
@@ -295,6 +317,12 @@ def warn_if_unfinished(owner, training, loss, max_iter, untapped):
         )
     elif training.stops_early:
         return  # what validation makes of the objective is no trouble
+    elif training.average and (loss - last > LARGE_GAIN * trivial + negligible).any():
+        trouble = (
+            "averages parameters from before the objective stood still: the averaged "
+            "ones are worse than the last. Average from a later update on, by "
+            "average=k or average='exponential', or lower tol."
+        )
     elif (loss > NOISE * trivial + negligible).any():
         trouble = (
             "stands still above the objective of a constant prediction. Lower tol, "

@@ -6,6 +6,7 @@ written once a step. The general way over `Scratch.gradient` takes twice as long
 
 import math
 
+from ._averages import average_parameters
 from ._batches import row_at
 from ._codes import Status
 from ._compilation import kernel
@@ -50,3 +51,5 @@ def descend_row(data, plan, candidate, state, tally, k, row, weight):
         add_row_gradient(plan, data, row, z, phi, k, -tally.rate * slope, phi)
         progress.n_updates += 1
         progress.slot_age += 1
+        if plan.averages:
+            average_parameters(candidate, progress, phi, state.average, k)

@@ -30,6 +30,10 @@ LOSS_VARIANTS = [
     for loss, solver in zip(LOSSES, cycle(SOLVERS), strict=False)
     for one in sorted({"gd", solver})
 ]
+AVERAGING = [
+    GradientRegressor("sgd", average=True),
+    GradientRegressor("adam", batch_size=5, average="exponential"),
+]
 EXTRAS = [
     estimator_checks.check_param_validation,
     estimator_checks.check_dataframe_column_names_consistency,
@@ -52,7 +56,7 @@ OF_THE_SPLIT = {
 
 
 @unfinished_is_fine
-@parametrize_with_checks([GradientRegressor(), *VARIANTS])
+@parametrize_with_checks([GradientRegressor(), *VARIANTS, *AVERAGING])
 def test_estimator(estimator, check):
     check(estimator)
 
