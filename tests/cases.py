@@ -243,4 +243,5 @@ def train_twin(model, X, y, sample_weight=None):
         loss=loss,
         loss_params=loss_params,
         average=model.average,
+        clipping=model.gradient_clipping,
     )

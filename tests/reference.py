@@ -344,6 +344,15 @@ def line_search(J, longest, tolerance=1e-5):
     return step if J(step) < J(0.0) else 0.0
 
 
+# --- clipping --------------------------------------------------------------------
+
+
+def clipped(g, largest):
+    """g, scaled to that norm if it is longer."""
+    norm = np.linalg.norm(g)
+    return g if largest is None or norm <= largest else g * (largest / norm)
+
+
 # --- averages of the iterates ----------------------------------------------------
 
 
@@ -469,6 +478,7 @@ def train(
     loss="squared_error",
     loss_params=None,
     average=False,
+    clipping=None,
 ):
     """Train for one epoch per entry of `orders`.
 
@@ -487,6 +497,8 @@ def train(
         Of each parameter; the others stay as they are.
     average : bool, int or "exponential"
         Which updates `averages` is of.
+    clipping : float or None
+        The largest norm of a gradient.
 
     Returns
     -------
@@ -523,6 +535,7 @@ def train(
                 continue  # a batch without weight says nothing
             g = batch_gradient(point, *part, is_trained)
             norm = np.linalg.norm(g)
+            g = clipped(g, clipping)
             if schedule == "line_search":
                 J = objective_along(phi, g, part)
                 rate = line_search(J, learning_rate, **schedule_params)

@@ -204,6 +204,19 @@ def lower_penalty(penalty, alpha):
     return {"penalty": code, "alpha": alpha}
 
 
+def lower_clipping(gradient_clipping, schedule):
+    """Fields of a candidate that the largest norm of a gradient, or None, sets."""
+    if gradient_clipping is None:
+        return {"largest_norm": np.inf}
+    if isinstance(schedule, LineSearch):
+        raise ValueError(
+            "gradient_clipping shortens steps that are as long as the gradient, but "
+            "schedule='line_search' takes the length of a step from the objective: "
+            "only one of them is possible."
+        )
+    return {"largest_norm": gradient_clipping}
+
+
 def lower_average(average):
     """Fields of a candidate that tell which of its iterates are averaged.
 
@@ -276,6 +289,7 @@ def lower_plan(
         looks_ahead=bool((candidates["rule"] == Rule.NESTEROV).any()),
         searches_line=bool((candidates["schedule"] == Schedule.LINE_SEARCH).any()),
         is_by_row=bool(batch_size == 1 and is_descent and np.all(is_trained)),
+        clips=bool(np.isfinite(candidates["largest_norm"]).any()),
         averages=bool((candidates["average_from"] < NEVER).any()),
         validates=bool(validates),
         stops_early=bool(stops_early),

@@ -40,6 +40,7 @@ CANDIDATE = _record_dtype(
     plateau_cooldown=np.int64,
     min_rate=np.float64,
     patience=np.int64,  # epochs without progress that end the training
+    largest_norm=np.float64,  # of a gradient, inf where it is not clipped
     average_from=np.int64,  # the first update whose parameters are averaged
     average_lead=np.float64,
     least_share=np.float64,  # of an update in the average
@@ -70,6 +71,7 @@ PROGRESS = _record_dtype(
 TALLY = _record_dtype(
     is_live=np.bool_,  # whether the candidate ran when the epoch began
     rate=np.float64,
+    kept=np.float64,  # share of the last gradient that clipping left
     batch_loss=np.float64,
     epoch_loss=np.float64,
     search=np.int64,  # how far its line search has come
@@ -159,6 +161,7 @@ class Plan(NamedTuple):
     looks_ahead: bool  # whether a candidate takes its gradient away from φ
     searches_line: bool  # whether a candidate's rate comes from a line search
     is_by_row: bool  # whether all train all of φ by descent on single rows
+    clips: bool  # whether a candidate's gradients are
     averages: bool  # whether a candidate comes to an average of its iterates
     validates: bool  # whether there are validation rows
     stops_early: bool  # whether patience looks at them, and the best φ is kept

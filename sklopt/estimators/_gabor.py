@@ -79,6 +79,9 @@ class GaborRegressor(UncertaintyMixin, GradientTrained):
     validation_fraction : float, default=0.1
         Share of the rows that `early_stopping` splits off for validation where `fit`
         gets no `X_val`, drawn as `train_test_split` draws them with `random_state`.
+    gradient_clipping : float or None, default=None
+        The largest norm of a gradient, in the units that are trained; see
+        `GradientRegressor`.
     average : bool, int or "exponential", default=False
         Whether parameters are averaged over the updates; see `GradientRegressor`.
     shuffle : bool or "blocks", default=True
@@ -208,6 +211,7 @@ class GaborRegressor(UncertaintyMixin, GradientTrained):
         n_iter_no_change=5,
         early_stopping=False,
         validation_fraction=0.1,
+        gradient_clipping=None,
         average=False,
         shuffle=True,
         random_state=None,
@@ -234,6 +238,7 @@ class GaborRegressor(UncertaintyMixin, GradientTrained):
         self.n_iter_no_change = n_iter_no_change
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
+        self.gradient_clipping = gradient_clipping
         self.average = average
         self.shuffle = shuffle
         self.random_state = random_state

@@ -78,6 +78,11 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
     validation_fraction : float, default=0.1
         Share of the rows that `early_stopping` splits off for validation where `fit`
         gets no `X_val`, drawn as `train_test_split` draws them with `random_state`.
+    gradient_clipping : float or None, default=None
+        The largest norm, > 0, that the gradient of a mini-batch may have, penalty
+        included: a longer one is scaled down to it before the solver sees it, so that a
+        few far-off rows or a bad start do no harm. None leaves all as they are. Not
+        with ``schedule="line_search"``.
     average : bool, int or "exponential", default=False
         Whether the fitted parameters are an average of those after each update, instead
         of the last ones: True averages all, an int k those from the k-th update on (the
@@ -246,6 +251,7 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
         n_iter_no_change=5,
         early_stopping=False,
         validation_fraction=0.1,
+        gradient_clipping=None,
         average=False,
         shuffle=True,
         random_state=None,
@@ -269,6 +275,7 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
         self.n_iter_no_change = n_iter_no_change
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
+        self.gradient_clipping = gradient_clipping
         self.average = average
         self.shuffle = shuffle
         self.random_state = random_state

@@ -13,6 +13,7 @@ from ..engine._lowering import (
     lower_batch_size,
     lower_block_size,
     lower_candidates,
+    lower_clipping,
     lower_loss,
     lower_patience,
     lower_penalty,
@@ -180,7 +181,8 @@ class Learner:
         what is called after each of its epochs.
         """
         is_new, coordinates = training.is_new, training.coordinates
-        inner = self._trained_on(coordinates.data(data), max_epochs)
+        whole = coordinates.data(data)
+        inner = self._trained_on(whole, max_epochs)
         validation = held_out and Validation.of(coordinates.data(held_out))
         training, candidates, plan = self._lowered(inner, validation, training, tol)
         state = training.state
@@ -204,6 +206,8 @@ class Learner:
             training,
             candidates,
             history,
+            whole,
+            getattr(self, "feature_names_in_", None),
             is_auto=self.learning_rate == "auto",
         )
         training.raise_if_unjudged()
@@ -273,6 +277,7 @@ class Learner:
             **lower_solver(solver),
             **lower_schedule(schedule, self.max_iter),
             **lower_penalty(self.penalty, alpha),
+            **lower_clipping(self.gradient_clipping, schedule),
             **lower_average(self.average),
         )
         plan = lower_plan(

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from ..engine._curvature import Curvature
+from ..engine._curvature import Curvature, largest_entries
 from ..engine._restarts import best_of
 from ..engine._types import History, State
 from ..kernels._codes import Clock, Rule, Status
@@ -30,6 +30,10 @@ NEGLIGIBLE = 1e-10
 
 # A share of the objective of a constant prediction that is worth training for.
 LARGE_GAIN = 0.01
+
+
+# How many times as large as another a feature is that a divergence is blamed on.
+UNEQUAL = 1e3
 
 
 class DivergenceError(ValueError):
@@ -257,10 +261,11 @@ def stop_reasons(progress):
     return np.array([words[status] for status in progress["status"]])
 
 
-def raise_if_diverged(owner, training, candidates, history, *, is_auto):
+def raise_if_diverged(owner, training, candidates, history, data, names, *, is_auto):
     """Raise a `DivergenceError` that names epoch, rate and remedy.
 
-    `history` is that of the epochs just trained.
+    `history` is that of the epochs just trained, `data` what they were trained on,
+    with the names of its features, or None.
     """
     state, progress, loss = training.state, training.state.progress, training.loss
     if training.average and not training.stops_early:
@@ -279,18 +284,46 @@ def raise_if_diverged(owner, training, candidates, history, *, is_auto):
     first = progress["reference"][k]
     last = max(np.nan_to_num([entries["loss"][-1], loss[k]], nan=np.inf, posinf=np.inf))
     unit = training.coordinates.size**2  # of the objective
-    remedy = (
-        "Standardise the features, e.g. with StandardScaler, or set a lower learning "
-        "rate than the automatic one."
-        if is_auto
-        else "Lower the learning rate, or take learning_rate='auto'; features of very "
-        "different scales call for StandardScaler."
-    )
+    remedy = _remedy(_imbalance(data, names), is_auto)
     raise DivergenceError(
         f"{owner} diverged in epoch {epoch} at learning_rate="
         f"{entries['rate'][-1]:.3g}: the objective went from {unit * first:.3g} to "
         f"{unit * last:.3g}. {remedy}"
     )
+
+
+def _remedy(imbalance, is_auto):
+    """What to do about a divergence, in words; `imbalance` tells of unequal scales."""
+    if is_auto:
+        return (
+            f"{imbalance}Standardise the features, e.g. with StandardScaler, or set a "
+            "lower learning rate than the automatic one."
+        )
+    if imbalance:
+        return (
+            f"{imbalance}Standardise the features, e.g. with StandardScaler, or take "
+            "learning_rate='auto'."
+        )
+    return (
+        "Lower the learning rate, or take learning_rate='auto'; features of very "
+        "different scales call for StandardScaler."
+    )
+
+
+def _imbalance(data, names):
+    """A sentence on the features of the largest and the smallest scale, or none.
+
+    The scale is max |xⱼ|; features that are 0 have none.
+    """
+    scales = largest_entries(data)
+    largest, smallest = scales.argmax(), np.where(scales > 0, scales, np.inf).argmin()
+    if not scales[largest] > UNEQUAL * scales[smallest]:
+        return ""
+    first, second = (
+        f"feature {j if names is None else repr(str(names[j]))}, up to {scales[j]:.3g}"
+        for j in (largest, smallest)
+    )
+    return f"The features are of very different scales: {first}, and {second}. "
 
 
 def warn_if_unfinished(owner, training, loss, max_iter, untapped):

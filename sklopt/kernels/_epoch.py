@@ -17,6 +17,7 @@ import math
 from . import _costs as cost
 from ._averages import average_parameters, phase_after_updates
 from ._batches import draw_order, row_at
+from ._clipping import clip
 from ._codes import Clock, Filled, Phase, Rule, Schedule, Status, Store
 from ._compilation import entry_point, kernel
 from ._losses import loss_cost
@@ -230,12 +231,15 @@ def close_batch(plan, candidates, state, scratch, point, size):
         candidate, progress, tally = candidates[k], state.progress[k], scratch.tally[k]
         if progress.status != Status.RUNNING:
             continue
+        tally.kept = 1.0
         objective = tally.batch_loss / size + penalty_value(plan, candidate, point, k)
         tally.epoch_loss += size * objective
         if not math.isfinite(objective):
             progress.status = Status.DIVERGED
         elif scratch.batch_weight[0] > 0.0:
             finish_gradient(plan, candidate, point, scratch.gradient, k)
+            if plan.clips:
+                tally.kept = clip(scratch.gradient, k, candidate.largest_norm)
             if candidate.schedule != Schedule.LINE_SEARCH:
                 apply_rule(
                     candidate,
@@ -274,7 +278,8 @@ def close_epoch(data, plan, candidates, state, scratch, record):
             entry.rate = tally.rate
             entry.n_updates = progress.n_updates
             if scratch.batch_weight[0] > 0.0:
-                entry.gradient_norm = norm(scratch.gradient, k)
+                length = norm(scratch.gradient, k)
+                entry.gradient_norm = length / tally.kept if plan.clips else length
             if plan.averages:
                 entry.averaged_loss = tally.averaged_loss
             if plan.validates:

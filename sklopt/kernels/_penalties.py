@@ -21,6 +21,12 @@ def add_l2_gradient(phi, k, n_weights, alpha, gradient):
 
 
 @kernel
+def smooth_weight(candidate):
+    """What w is multiplied by in alpha · ∇R(w)."""
+    return candidate.alpha if candidate.penalty == Penalty.L2 else 0.0
+
+
+@kernel
 def penalty_value(plan, candidate, phi, k):
     """alpha · R(w) of candidate k."""
     if candidate.penalty == Penalty.L2:

@@ -30,9 +30,11 @@ LOSS_VARIANTS = [
     for loss, solver in zip(LOSSES, cycle(SOLVERS), strict=False)
     for one in sorted({"gd", solver})
 ]
-AVERAGING = [
+STEADIED = [
     GradientRegressor("sgd", average=True),
-    GradientRegressor("adam", batch_size=5, average="exponential"),
+    GradientRegressor("adam", average="exponential"),
+    GradientRegressor("momentum", gradient_clipping=1.0),
+    GradientRegressor(gradient_clipping=1.0, average=True),
 ]
 EXTRAS = [
     estimator_checks.check_param_validation,
@@ -56,7 +58,7 @@ OF_THE_SPLIT = {
 
 
 @unfinished_is_fine
-@parametrize_with_checks([GradientRegressor(), *VARIANTS, *AVERAGING])
+@parametrize_with_checks([GradientRegressor(), *VARIANTS, *STEADIED])
 def test_estimator(estimator, check):
     check(estimator)
 
