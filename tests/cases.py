@@ -256,4 +256,6 @@ def train_twin(model, X, y, sample_weight=None):
         init=model.init,
         loss=loss,
         loss_params=loss_params,
+        average=model.average,
+        clipping=model.gradient_clipping,
     )

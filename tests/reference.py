@@ -363,6 +363,42 @@ def line_search(J, longest, tolerance=1e-5):
     return step if J(step) < J(0.0) else 0.0
 
 
+# --- clipping --------------------------------------------------------------------
+
+
+def clipped(g, largest):
+    """g, scaled to that norm if it is longer."""
+    norm = np.linalg.norm(g)
+    return g if largest is None or norm <= largest else g * (largest / norm)
+
+
+# --- averages of the iterates ----------------------------------------------------
+
+
+def averaging_weights(average, n_updates):
+    """What the parameters after each update weigh in the average; None for no update.
+
+    True and k: all from the k-th on weigh the same. "exponential": the n-th comes in
+    with the share c = max(1/1000, 9/(n + 8)), and leaves the others 1 − c of theirs.
+    """
+    if average == "exponential":
+        shares = np.maximum(1 / 1000, 9 / (np.arange(1, n_updates + 1) + 8))
+        left = np.cumprod(1 - shares[:0:-1])[::-1]  # by all that come later
+        return shares * np.append(left, 1.0)
+    return (np.arange(1, n_updates + 1) >= int(average)).astype(float)
+
+
+def averaged(steps, average):
+    """The average of φ after each update of `steps`, φ at the start not counted.
+
+    The last φ where none is to be averaged yet.
+    """
+    weights = averaging_weights(average, len(steps) - 1)
+    if not average or not weights.any():
+        return steps[-1]
+    return weights @ steps[1:] / weights.sum()
+
+
 # --- the order of an epoch -------------------------------------------------------
 
 _MASK = 2**64 - 1
@@ -461,6 +497,8 @@ def train(
     model=LINEAR,
     loss="squared_error",
     loss_params=None,
+    average=False,
+    clipping=None,
 ):
     """Train for one epoch per entry of `orders`.
 
@@ -480,12 +518,17 @@ def train(
         step ends every update, and the way to a look-ahead point.
     is_trained : bool or sequence of bool
         Of each parameter; the others stay as they are.
+    average : bool, int or "exponential"
+        Which updates `averages` is of.
+    clipping : float or None
+        The largest norm of a gradient.
 
     Returns
     -------
     SimpleNamespace
         path : (epochs + 1, d + 1), φ at the start and after each epoch.
         steps : (updates + 1, d + 1), φ at the start and after each update.
+        averages : (epochs, d + 1), the averaged φ after each epoch.
         losses : (epochs,), the mean objective seen, before each update.
         rates : (epochs,), the rate of each epoch's last mini-batch.
         norms : (epochs,), ‖g‖ of each epoch's last mini-batch; NaN if it has no weight.
@@ -502,6 +545,7 @@ def train(
     phi = np.zeros(X.shape[1] + 1) if init is None else np.array(init, dtype=float)
     m, v, t = np.zeros_like(phi), np.zeros_like(phi), 0
     path, steps, losses, rates, norms, moves = [phi], [phi], [], [], [], []
+    averages = []
     for epoch, order in enumerate(orders):
         seen = 0.0
         for batch in batches(np.asarray(order), batch_size):
@@ -516,6 +560,7 @@ def train(
                 continue  # a batch without weight says nothing
             g = batch_gradient(point, *part, is_trained)
             norm = np.linalg.norm(g)
+            g = clipped(g, clipping)
             if schedule == "line_search":
                 J = objective_along(phi, g, part)
                 rate = line_search(J, learning_rate, **schedule_params)
@@ -528,11 +573,12 @@ def train(
             steps.append(phi)
         schedule_rates.close_epoch(seen)
         path.append(phi)
+        averages.append(averaged(np.array(steps), average))
         losses.append(seen)
         rates.append(rate)
         norms.append(norm)
         moves.append(move)
-    records = {"path": path, "steps": steps, "losses": losses}
+    records = {"path": path, "steps": steps, "averages": averages, "losses": losses}
     records |= {"rates": rates, "norms": norms, "moves": moves}
     return SimpleNamespace(**{name: np.array(r) for name, r in records.items()})
 

@@ -71,6 +71,16 @@ def worst_row(data, fit_intercept):
         )
 
 
+def largest_entries(data):
+    """max |xⱼ| of every feature, over rows of positive weight."""
+    largest = np.zeros(data.X.shape[1])
+    for rows in row_blocks(data.X, data.X.shape[1]):
+        X = data.X[rows]
+        X = X[data.weight[rows] > 0] if data.weight.size else X
+        largest = np.maximum(largest, np.abs(X).max(axis=0, initial=0.0))
+    return largest
+
+
 def steepness(data):
     """1 / rms(y) of every target, whatever its magnitude; 0 where y is 0."""
     return np.array([_inverse_rms(y, data.weight) for y in data.y.T])

@@ -39,6 +39,11 @@ BLOCK_SIZE = 64
 BYTES_OF_A_READ = 2**19
 POOL_BLOCKS = 16
 
+# An exponential average is of about the last 1000 updates, and before there are so many
+# of the last ninth of them: the start is forgotten in time.
+LEAST_SHARE = 1e-3
+AVERAGE_LEAD = 8.0
+
 # Time constants of a running average after which an overshoot is forgotten.
 MEMORIES = 5
 
@@ -210,6 +215,30 @@ def lower_penalty(penalty, alpha, l1_ratio=0.0):
     return {"l2": (1.0 - share) * total, "l1": share * total}
 
 
+def lower_clipping(gradient_clipping, schedule):
+    """Fields of a candidate that the largest norm of a gradient, or None, sets."""
+    if gradient_clipping is None:
+        return {"largest_norm": np.inf}
+    if isinstance(schedule, LineSearch):
+        raise ValueError(
+            "gradient_clipping shortens steps that are as long as the gradient, but "
+            "schedule='line_search' takes the length of a step from the objective: "
+            "only one of them is possible."
+        )
+    return {"largest_norm": gradient_clipping}
+
+
+def lower_average(average):
+    """Fields of a candidate that tell which of its iterates are averaged.
+
+    `average` is False, True, "exponential" or the first update that counts.
+    """
+    if average == "exponential":
+        exponential = {"average_lead": AVERAGE_LEAD, "least_share": LEAST_SHARE}
+        return {"average_from": 1, **exponential}
+    return {"average_from": min(int(average), NEVER) if average else NEVER}
+
+
 def lower_store(store_path):
     """Fields of the plan that tell which parameters are recorded."""
     match store_path:
@@ -271,6 +300,8 @@ def lower_plan(
         looks_ahead=bool((candidates["rule"] == Rule.NESTEROV).any()),
         searches_line=bool((candidates["schedule"] == Schedule.LINE_SEARCH).any()),
         is_by_row=bool(batch_size == 1 and is_descent and np.all(is_trained)),
+        clips=bool(np.isfinite(candidates["largest_norm"]).any()),
+        averages=bool((candidates["average_from"] < NEVER).any()),
         validates=bool(validates),
         stops_early=bool(stops_early),
         tol=0.0 if tol is None else float(tol),

@@ -21,7 +21,7 @@ from ..kernels._models import GROUP_SIZE
 from ..kernels._validation import validate
 from ._losses import best_constant
 from ._rows import let_go, mapped_file
-from ._types import TALLY, Data, History, Record, Scratch, empty_entries
+from ._types import TALLY, Data, History, Record, Scratch, empty_entries, read_only
 
 TOO_LARGE = (
     "The objective is not finite at the start: y, X or init is too large in magnitude."
@@ -40,6 +40,10 @@ FIRST_RECORD = 32
 LONGEST_RECORD = 4096
 LARGEST_PATH = 2**23  # numbers
 
+# Rows that the averaged parameters are judged on after every epoch: all would cost a
+# fifth of it.
+SAMPLED = 10_000
+
 # Rows that tell whether new data are of another scale.
 JUMP_ROWS = 1000
 SMALLEST_JUMP = 1e3
@@ -56,6 +60,26 @@ def objective(data, plan, candidates, phi):
             add_objective(data, plan, candidates, phi, first, stop, total)
             let_go(data.X, data.y)
     return total
+
+
+def sample_of(data):
+    """The data, or `SAMPLED` of its rows of positive weight, from all over them."""
+    if len(data.X) <= SAMPLED or data.bias.size:
+        return data  # rows that the samples were condensed to stand for them together
+    rows = np.flatnonzero(data.weight) if data.weight.size else np.arange(len(data.X))
+    rows = rows[np.linspace(0, len(rows) - 1, min(len(rows), SAMPLED)).astype(np.intp)]
+    weight = data.weight[rows] if data.weight.size else data.weight
+    if weight.size:
+        weight = (weight / weight.mean(dtype=np.float64)).astype(data.weight.dtype)
+    return Data(*map(read_only, (data.X[rows], data.y[rows], weight)))
+
+
+def judge_averages(sample, plan, candidates, state, scratch):
+    """Take J of the averaged parameters where it is due, on a sample of the rows."""
+    if state.clock[Clock.PHASE] != Phase.AVERAGE:
+        return
+    scratch.tally["averaged_loss"] = objective(sample, plan, candidates, state.average)
+    state.clock[Clock.PHASE] = Phase.VALIDATE if plan.validates else Phase.CLOSE
 
 
 def judge_start(data, plan, candidates, state, is_new):
@@ -151,6 +175,7 @@ def train(
     scratch = _scratch(data, plan, state)
     is_mapped = mapped_file(data.X) is not None
     budget = CALL_BUDGET // BUDGET_SHARE_OF_FILES if is_mapped else CALL_BUDGET
+    sample = sample_of(data) if plan.averages else None
     records, n_epochs, capacity = [], 0, 1 if on_epoch else FIRST_RECORD
     # Overflow is how a divergence shows; the loop looks for it by itself.
     with np.errstate(all="ignore"):
@@ -163,6 +188,8 @@ def train(
                 advance(data, plan, candidates, state, scratch, record, budget)
                 if plan.searches_line:
                     search_line(data, plan, candidates, state, scratch, budget)
+                if plan.averages:
+                    judge_averages(sample, plan, candidates, state, scratch)
                 if plan.validates:
                     validate(validation, plan, candidates, state, scratch, budget)
                 let_go(data.X, data.y)

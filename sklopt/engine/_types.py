@@ -40,6 +40,10 @@ CANDIDATE = _record_dtype(
     plateau_cooldown=np.int64,
     min_rate=np.float64,
     patience=np.int64,  # epochs without progress that end the training
+    largest_norm=np.float64,  # of a gradient, inf where it is not clipped
+    average_from=np.int64,  # the first update whose parameters are averaged
+    average_lead=np.float64,
+    least_share=np.float64,  # of an update in the average
 )
 
 # How far a candidate has come: what stopping and plateau schedules remember.
@@ -48,6 +52,7 @@ PROGRESS = _record_dtype(
     n_epochs=np.int64,
     n_updates=np.int64,
     slot_age=np.int64,  # updates since the optimizer's running averages were zero
+    n_averaged=np.int64,  # updates in `State.average`
     reference=np.float64,  # the larger of J at φ = 0 and at the start
     trivial=np.float64,  # lowest J of a prediction that heeds no feature
     final=np.float64,  # J at the end of the last training, on its data
@@ -66,9 +71,11 @@ PROGRESS = _record_dtype(
 TALLY = _record_dtype(
     is_live=np.bool_,  # whether the candidate ran when the epoch began
     rate=np.float64,
+    kept=np.float64,  # share of the last gradient that clipping left
     batch_loss=np.float64,
     epoch_loss=np.float64,
     search=np.int64,  # how far its line search has come
+    averaged_loss=np.float64,
     validation_loss=np.float64,
     validation_score=np.float64,
 )
@@ -80,6 +87,7 @@ ENTRY = _record_dtype(
     gradient_norm=np.float64,  # of its last mini-batch; NaN if that has no weight
     step_norm=np.float64,  # of the update that followed; NaN likewise
     seconds=np.float64,  # that it took
+    averaged_loss=np.float64,  # J of the average at its end; NaN without one
     validation_loss=np.float64,  # of the parameters at its end; NaN without such rows
     validation_score=np.float64,  # their R²
     n_updates=np.int64,  # since the beginning
@@ -153,6 +161,8 @@ class Plan(NamedTuple):
     looks_ahead: bool  # whether a candidate takes its gradient away from φ
     searches_line: bool  # whether a candidate's rate comes from a line search
     is_by_row: bool  # whether all train all of φ by descent on single rows
+    clips: bool  # whether a candidate's gradients are
+    averages: bool  # whether a candidate comes to an average of its iterates
     validates: bool  # whether there are validation rows
     stops_early: bool  # whether patience looks at them, and the best φ is kept
     tol: float
@@ -164,6 +174,7 @@ class State(NamedTuple):
     """All that a training needs to go on where it stopped."""
 
     phi: np.ndarray  # (K, P), the intercept first
+    average: np.ndarray  # (K, P), φ where none is taken yet; (K, 0) without averaging
     best_phi: np.ndarray  # (K, P), of the lowest validation loss, with early stopping
     slots: np.ndarray  # (K, S, P), running averages of the optimizer
     progress: np.ndarray  # (K,) of PROGRESS
@@ -179,15 +190,21 @@ class State(NamedTuple):
             progress[name] = np.inf
         return cls(
             phi=np.array(phi, dtype=np.float64, order="C"),
+            average=np.empty((n_candidates, 0)),
             best_phi=np.array(phi, dtype=np.float64, order="C"),
             slots=np.zeros((n_candidates, len(Slot), n_params)),
             progress=progress,
             clock=np.zeros(len(Clock), dtype=np.int64),
         )
 
+    @property
+    def latest(self):
+        """The parameters that an epoch ends with, (K, P): averaged, where they are."""
+        return self.average if self.average.size else self.phi
+
     def outcome(self, stops_early):
-        """The parameters that a training comes to, (K, P): the last or the best."""
-        return self.best_phi if stops_early else self.phi
+        """The parameters that a training comes to, (K, P): the latest or the best."""
+        return self.best_phi if stops_early else self.latest
 
 
 class Scratch(NamedTuple):

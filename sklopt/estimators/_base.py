@@ -69,6 +69,12 @@ class GradientTrained(Learner, CallbackSupportMixin, RegressorMixin, BaseEstimat
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "gradient_clipping": [Interval(Real, 0, None, closed="neither"), None],
+        "average": [
+            Options(bool, {False, True}),
+            _Count(Integral, 1, None, closed="left"),
+            StrOptions({"exponential"}),
+        ],
         "shuffle": ["boolean", StrOptions({"blocks"})],
         "random_state": ["random_state"],
         "warm_start": ["boolean"],
@@ -231,13 +237,16 @@ class GradientTrained(Learner, CallbackSupportMixin, RegressorMixin, BaseEstimat
         """The training epoch by epoch, as a pandas DataFrame.
 
         Columns: ``epoch`` from 0; ``update``, how many so far; ``loss``, the mean
-        objective seen during the epoch; ``validation_loss`` and ``validation_score``
-        (R²) of the parameters that it ends with, two columns that are there only if an
-        epoch had validation rows, and NaN where it had none; ``learning_rate`` at its
-        end; ``gradient_norm`` of its last mini-batch and ``step_norm`` of the update
-        that followed, ‖Δφ‖, in the units that are trained and NaN if that batch had no
-        weight; ``seconds`` that it took, where epochs of less than 10 ms share the time
-        of their neighbours; with several targets also ``target``.
+        objective seen during the epoch; with `average` ``averaged_loss``, J at the
+        averaged parameters after it, where X has more than 10 000 rows on so many
+        of them, evenly spaced; ``validation_loss`` and ``validation_score`` (R²) of
+        the parameters that it ends with, averaged if so wished, two columns that are
+        there only if an epoch had validation rows, and NaN where it had none;
+        ``learning_rate`` at its end; ``gradient_norm`` of its last mini-batch, before
+        clipping, and ``step_norm`` of the update that followed, ‖Δφ‖, in the units
+        that are trained and NaN if that batch had no weight; ``seconds`` that it took,
+        where epochs of less than 10 ms share the time of their neighbours; with
+        several targets also ``target``.
         """
         import pandas as pd
 

@@ -86,6 +86,11 @@ class GaborRegressor(UncertaintyMixin, GradientTrained):
     validation_fraction : float, default=0.1
         Share of the rows that `early_stopping` splits off for validation where `fit`
         gets no `X_val`, drawn as `train_test_split` draws them with `random_state`.
+    gradient_clipping : float or None, default=None
+        The largest norm of a gradient, in the units that are trained; see
+        `GradientRegressor`.
+    average : bool, int or "exponential", default=False
+        Whether parameters are averaged over the updates; see `GradientRegressor`.
     shuffle : bool or "blocks", default=True
         Whether every epoch draws a new order of the rows, where there are mini-batches.
     random_state : int, RandomState instance or None, default=None
@@ -124,9 +129,7 @@ class GaborRegressor(UncertaintyMixin, GradientTrained):
         R² after the epoch of the lowest validation loss; with `early_stopping` that of
         the fitted parameters.
     history_ : DataFrame
-        A row an epoch of the best start: epoch, update, loss, validation_loss,
-        validation_score, learning_rate, gradient_norm, step_norm, seconds. Its
-        docstring tells of each.
+        A row an epoch of the best start; its docstring tells of the columns.
     path_ : ndarray of shape (n_points, n_params)
         Parameters of the best start: those it began with, then those after every epoch
         or update, or k-th update; φ₀…φ_d, then amplitude and offset where one of them
@@ -231,6 +234,8 @@ class GaborRegressor(UncertaintyMixin, GradientTrained):
         n_iter_no_change=5,
         early_stopping=False,
         validation_fraction=0.1,
+        gradient_clipping=None,
+        average=False,
         shuffle=True,
         random_state=None,
         warm_start=False,
@@ -256,6 +261,8 @@ class GaborRegressor(UncertaintyMixin, GradientTrained):
         self.n_iter_no_change = n_iter_no_change
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
+        self.gradient_clipping = gradient_clipping
+        self.average = average
         self.shuffle = shuffle
         self.random_state = random_state
         self.warm_start = warm_start

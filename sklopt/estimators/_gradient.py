@@ -88,6 +88,20 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
     validation_fraction : float, default=0.1
         Share of the rows that `early_stopping` splits off for validation where `fit`
         gets no `X_val`, drawn as `train_test_split` draws them with `random_state`.
+    gradient_clipping : float or None, default=None
+        The largest norm, > 0, that the gradient of a mini-batch may have, penalty
+        included: a longer one is scaled down to it before the solver sees it, so that a
+        few far-off rows or a bad start do no harm. None leaves all as they are. Not
+        with ``schedule="line_search"``.
+    average : bool, int or "exponential", default=False
+        Whether the fitted parameters are an average of those after each update, instead
+        of the last ones: True averages all, an int k those from the k-th update on (the
+        last ones count until then), as SGDRegressor does. ``"exponential"`` moves the
+        average a share max(1/1000, 9/(n + 8)) toward the parameters after the n-th
+        update, so that it is of about the last 1000, or the last ninth where there are
+        fewer. Loss, validation and early stopping are then those of the averaged
+        parameters. Training itself does not change: `tol` without `early_stopping`
+        looks at the objective of the last ones, and `path_` is made of them.
     shuffle : bool or "blocks", default=True
         Whether every epoch draws a new order of the rows. "blocks" reads blocks of 64
         neighbouring rows in random order and shuffles the rows of 16 blocks at a time,
@@ -143,11 +157,13 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
         R² after the epoch of the lowest validation loss; with `early_stopping` that of
         the fitted parameters.
     history_ : DataFrame
-        A row an epoch: epoch, update, loss, validation_loss, validation_score,
-        learning_rate, gradient_norm, step_norm, seconds. Its docstring tells of each.
+        A row an epoch: epoch, update, loss, averaged_loss, validation_loss,
+        validation_score, learning_rate, gradient_norm, step_norm, seconds. Its
+        docstring tells of each.
     path_ : ndarray of shape (n_points, n_features + 1)
-        Parameters, intercept first: those of the start, then those after every epoch
-        or update: 1 + n_iter_ or 1 + t_ points, or 1 + t_ // k for every k-th.
+        Parameters, intercept first and not averaged: those of the start, then those
+        after every epoch or update: 1 + n_iter_ or 1 + t_ points, or 1 + t_ // k
+        for every k-th.
         (n_points, n_targets, n_features + 1) for several targets. Only with
         `store_path`; where that changes between calls of `partial_fit`, the path begins
         anew.
@@ -220,6 +236,8 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
     ----------
     .. [1] Prince, S. J. D. (2023). Understanding Deep Learning, chapter 6. MIT Press.
     .. [2] Gower, R. M. et al. (2019). SGD: general analysis and improved rates. ICML.
+    .. [3] Polyak, B. T. and Juditsky, A. B. (1992). Acceleration of stochastic
+       approximation by averaging. SIAM J. Control Optim. 30, 838. For `average`.
 
     Examples
     --------
@@ -260,6 +278,8 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
         n_iter_no_change=5,
         early_stopping=False,
         validation_fraction=0.1,
+        gradient_clipping=None,
+        average=False,
         shuffle=True,
         random_state=None,
         warm_start=False,
@@ -284,6 +304,8 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
         self.n_iter_no_change = n_iter_no_change
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
+        self.gradient_clipping = gradient_clipping
+        self.average = average
         self.shuffle = shuffle
         self.random_state = random_state
         self.warm_start = warm_start

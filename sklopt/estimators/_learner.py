@@ -10,9 +10,11 @@ from ..engine._losses import check_targets
 from ..engine._lowering import (
     as_description,
     check_line_search,
+    lower_average,
     lower_batch_size,
     lower_block_size,
     lower_candidates,
+    lower_clipping,
     lower_loss,
     lower_patience,
     lower_penalty,
@@ -176,7 +178,7 @@ class Learner:
         progress = training.state.progress
         loss = progress["lowest" if training.stops_early else "last"]
         best = best_of(loss, training.targets, progress["status"])
-        phi = training.coordinates.outward(training.state.phi)[best]
+        phi = training.coordinates.outward(training.state.latest)[best]
         return self._parameters(phi[0] if training.is_single else phi)
 
     def _last_phi(self):
@@ -195,7 +197,8 @@ class Learner:
         part of those that are to be fitted.
         """
         is_new, coordinates = training.is_new, training.coordinates
-        inner = self._trained_on(coordinates.data(data), max_epochs)
+        whole = coordinates.data(data)
+        inner = self._trained_on(whole, max_epochs)
         validation = held_out and Validation.of(coordinates.data(held_out))
         training, candidates, plan = self._lowered(inner, validation, training, tol)
         state = training.state
@@ -212,7 +215,7 @@ class Learner:
         self._judge_end(inner, plan, state, is_chunk)
         final = objective(inner, plan, candidates, state.phi)
         state.progress["final"] = loss = final
-        if self.early_stopping:
+        if self.early_stopping or self.average:
             loss = objective(inner, plan, candidates, training.outcome)
         training = training.judged(loss)
         raise_if_diverged(
@@ -220,6 +223,8 @@ class Learner:
             training,
             candidates,
             history,
+            whole,
+            getattr(self, "feature_names_in_", None),
             is_auto=self.learning_rate == "auto",
         )
         training.raise_if_unjudged()
@@ -300,6 +305,8 @@ class Learner:
             **lower_solver(solver),
             **lower_schedule(schedule, self.max_iter),
             **penalty,
+            **lower_clipping(self.gradient_clipping, schedule),
+            **lower_average(self.average),
         )
         plan = lower_plan(
             candidates,
@@ -317,7 +324,7 @@ class Learner:
             **loss,
         )
         training = training.under(candidates["rule"][0]).heeding(self.early_stopping)
-        return training, candidates, plan
+        return training.averaging(self.average), candidates, plan
 
     def _publish(self, training, dtype):
         """Set the fitted attributes."""

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from ..engine._curvature import Curvature
+from ..engine._curvature import Curvature, largest_entries
 from ..engine._restarts import best_of
 from ..engine._types import History, State
 from ..kernels._codes import Clock, Rule, Status
@@ -32,6 +32,10 @@ NEGLIGIBLE = 1e-10
 LARGE_GAIN = 0.01
 
 
+# How many times as large as another a feature is that a divergence is blamed on.
+UNEQUAL = 1e3
+
+
 class DivergenceError(ValueError):
     """The objective is not finite, or has grown past any recovery."""
 
@@ -52,6 +56,7 @@ class Training(NamedTuple):
     curvature: Curvature = Curvature()  # the worst that learning_rate="auto" met
     rule: int | None = None  # what the running averages in `state` belong to
     stops_early: bool = False  # whether the best parameters count, not the last
+    average: bool | int | str = False  # which iterates `state.average` is of
     loss: np.ndarray | None = None  # (K,), J at the parameters that count
     best: np.ndarray | None = None  # the candidate that is published of each target
 
@@ -100,6 +105,15 @@ class Training(NamedTuple):
                 progress[name] = 0
         return self._replace(stops_early=stops_early)
 
+    def averaging(self, average):
+        """The training as an average takes it up: the last one, or a new one."""
+        if average == self.average:
+            return self
+        self.state.progress["n_averaged"] = 0
+        latest = self.state.phi if average else self.state.phi[:, :0]
+        state = self.state._replace(average=latest.copy())
+        return self._replace(state=state, average=average)
+
     def wake(self):
         """Let candidates that had stopped go on.
 
@@ -137,24 +151,30 @@ class Training(NamedTuple):
         """The training in other coordinates, its running averages at zero."""
         if all(map(np.array_equal, coordinates, self.coordinates)):
             return self
-        phi = coordinates.inward(self.coordinates.outward(self.state.phi))
-        path = coordinates.inward(self.coordinates.outward(self.history.path))
+
+        def there(phi):
+            return np.ascontiguousarray(
+                coordinates.inward(self.coordinates.outward(phi))
+            )
+
         unit = (self.coordinates.size / coordinates.size) ** 2
         entries, progress = self.history.entries.copy(), self.state.progress.copy()
-        for name in ("loss", "validation_loss"):
+        for name in ("loss", "averaged_loss", "validation_loss"):
             entries[name] *= unit
         for name in _OBJECTIVES:
             progress[name] *= unit
-        best_phi = coordinates.inward(self.coordinates.outward(self.state.best_phi))
+        average = self.state.average
         state = self.state._replace(
-            phi=np.ascontiguousarray(phi),
-            best_phi=np.ascontiguousarray(best_phi),
+            phi=there(self.state.phi),
+            average=there(average) if average.size else average,
+            best_phi=there(self.state.best_phi),
             progress=progress,
         )
-        history = History(entries, path)
-        start = coordinates.inward(self.coordinates.outward(self.start))
         moved = self._replace(
-            state=state, history=history, start=start, coordinates=coordinates
+            state=state,
+            history=History(entries, there(self.history.path)),
+            start=there(self.start),
+            coordinates=coordinates,
         )
         return moved._replace(rule=None).under(self.rule)
 
@@ -205,6 +225,7 @@ class Training(NamedTuple):
                 "epoch": np.arange(len(entries)),
                 "update": entries["n_updates"],
                 "loss": size**2 * entries["loss"],
+                "averaged_loss": size**2 * entries["averaged_loss"],
                 "validation_loss": size**2 * entries["validation_loss"],
                 "validation_score": entries["validation_score"],
                 "learning_rate": entries["rate"],
@@ -219,6 +240,8 @@ class Training(NamedTuple):
             name: np.concatenate([table[name] for table in tables])
             for name in tables[0]
         }
+        if np.isnan(columns["averaged_loss"]).all():
+            del columns["averaged_loss"]
         if np.isnan(columns["validation_loss"]).all():
             del columns["validation_loss"], columns["validation_score"]
         return columns
@@ -238,12 +261,15 @@ def stop_reasons(progress):
     return np.array([words[status] for status in progress["status"]])
 
 
-def raise_if_diverged(owner, training, candidates, history, *, is_auto):
+def raise_if_diverged(owner, training, candidates, history, data, names, *, is_auto):
     """Raise a `DivergenceError` that names epoch, rate and remedy.
 
-    `history` is that of the epochs just trained.
+    `history` is that of the epochs just trained, `data` what they were trained on,
+    with the names of its features, or None.
     """
     state, progress, loss = training.state, training.state.progress, training.loss
+    if training.average and not training.stops_early:
+        loss = np.maximum(loss, progress["final"])  # of which an average tells little
     with np.errstate(over="ignore"):
         has_grown = loss > HOPELESS_GROWTH * progress["reference"]
     is_lost = progress["status"] == Status.DIVERGED
@@ -258,18 +284,46 @@ def raise_if_diverged(owner, training, candidates, history, *, is_auto):
     first = progress["reference"][k]
     last = max(np.nan_to_num([entries["loss"][-1], loss[k]], nan=np.inf, posinf=np.inf))
     unit = training.coordinates.size**2  # of the objective
-    remedy = (
-        "Standardise the features, e.g. with StandardScaler, or set a lower learning "
-        "rate than the automatic one."
-        if is_auto
-        else "Lower the learning rate, or take learning_rate='auto'; features of very "
-        "different scales call for StandardScaler."
-    )
+    remedy = _remedy(_imbalance(data, names), is_auto)
     raise DivergenceError(
         f"{owner} diverged in epoch {epoch} at learning_rate="
         f"{entries['rate'][-1]:.3g}: the objective went from {unit * first:.3g} to "
         f"{unit * last:.3g}. {remedy}"
     )
+
+
+def _remedy(imbalance, is_auto):
+    """What to do about a divergence, in words; `imbalance` tells of unequal scales."""
+    if is_auto:
+        return (
+            f"{imbalance}Standardise the features, e.g. with StandardScaler, or set a "
+            "lower learning rate than the automatic one."
+        )
+    if imbalance:
+        return (
+            f"{imbalance}Standardise the features, e.g. with StandardScaler, or take "
+            "learning_rate='auto'."
+        )
+    return (
+        "Lower the learning rate, or take learning_rate='auto'; features of very "
+        "different scales call for StandardScaler."
+    )
+
+
+def _imbalance(data, names):
+    """A sentence on the features of the largest and the smallest scale, or none.
+
+    The scale is max |xⱼ|; features that are 0 have none.
+    """
+    scales = largest_entries(data)
+    largest, smallest = scales.argmax(), np.where(scales > 0, scales, np.inf).argmin()
+    if not scales[largest] > UNEQUAL * scales[smallest]:
+        return ""
+    first, second = (
+        f"feature {j if names is None else repr(str(names[j]))}, up to {scales[j]:.3g}"
+        for j in (largest, smallest)
+    )
+    return f"The features are of very different scales: {first}, and {second}. "
 
 
 def warn_if_unfinished(owner, training, max_iter, untapped, large_gain):
@@ -279,6 +333,7 @@ def warn_if_unfinished(owner, training, max_iter, untapped, large_gain):
     `large_gain` says what share of a constant prediction's is worth a word.
     """
     progress = training.state.progress[training.best]
+    last = progress["final"]
     judge = "validation loss" if training.stops_early else "objective"
     loss = training.loss[training.best]
     trivial, negligible = progress["trivial"], NEGLIGIBLE * progress["reference"]
@@ -296,6 +351,12 @@ def warn_if_unfinished(owner, training, max_iter, untapped, large_gain):
         )
     elif training.stops_early:
         return  # what validation makes of the objective is no trouble
+    elif training.average and (loss - last > LARGE_GAIN * trivial + negligible).any():
+        trouble = (
+            "averages parameters from before the objective stood still: the averaged "
+            "ones are worse than the last. Average from a later update on, by "
+            "average=k or average='exponential', or lower tol."
+        )
     elif (loss > NOISE * trivial + negligible).any():
         trouble = (
             "stands still above the objective of a constant prediction. Lower tol, "

@@ -21,6 +21,7 @@ def reporter(verbose, training):
             entry = _leading(entries, training)
             numbers = {
                 "loss": unit * entry["loss"],
+                "averaged loss": unit * entry["averaged_loss"],
                 "validation loss": unit * entry["validation_loss"],
                 "learning rate": entry["rate"],
             }

@@ -93,8 +93,9 @@ class Phase(Code):
     WALK = 1
     PROJECT = 2
     SEARCH = 3
-    VALIDATE = 4
-    CLOSE = 5
+    AVERAGE = 4
+    VALIDATE = 5
+    CLOSE = 6
 
 
 class Search(Code):

@@ -2,7 +2,8 @@
 
 An epoch is a chain of phases: draw the order (SHUFFLE), walk the mini-batches (WALK),
 search along the gradient if a candidate asks for it (PROJECT, SEARCH; see
-`_line_search`), look at the validation rows if there are any (VALIDATE; see
+`_line_search`), judge the averaged parameters if there are such (AVERAGE, which the
+caller does), look at the validation rows if there are any (VALIDATE; see
 `_validation`), then record and judge (CLOSE). Every phase that visits rows can stop
 among them and be taken up again there, since all that the loop knows lives in
 arrays. So one call of `advance` trains many epochs of a small problem or a slice of a
@@ -14,7 +15,9 @@ Names: k counts candidates, p parameters (φ₀ first), row places in the epoch'
 import math
 
 from . import _costs as cost
+from ._averages import average_parameters, phase_after_updates
 from ._batches import draw_order, row_at
+from ._clipping import clip
 from ._codes import Clock, Filled, Phase, Rule, Schedule, Status, Store
 from ._compilation import entry_point, kernel
 from ._losses import loss_cost
@@ -40,7 +43,7 @@ from ._stopping import judge_epoch
 def advance(data, plan, candidates, state, scratch, record, budget):
     """Train until the budget is spent, the record is full or no candidate runs.
 
-    A line search or a validation that is due returns to the caller as well.
+    What is due of line search, averages and validation returns to the caller as well.
     """
     clock = state.clock
     while (
@@ -156,9 +159,7 @@ def walk(data, plan, candidates, state, scratch, record, budget):
 @kernel
 def phase_after_walk(plan):
     """What is due once all mini-batches have been seen."""
-    if plan.searches_line:
-        return Phase.PROJECT
-    return Phase.VALIDATE if plan.validates else Phase.CLOSE
+    return Phase.PROJECT if plan.searches_line else phase_after_updates(plan)
 
 
 @kernel
@@ -232,12 +233,15 @@ def close_batch(plan, candidates, state, scratch, point, size):
         candidate, progress, tally = candidates[k], state.progress[k], scratch.tally[k]
         if progress.status != Status.RUNNING:
             continue
+        tally.kept = 1.0
         objective = tally.batch_loss / size + penalty_value(plan, candidate, point, k)
         tally.epoch_loss += size * objective
         if not math.isfinite(objective):
             progress.status = Status.DIVERGED
         elif scratch.batch_weight[0] > 0.0:
             finish_gradient(plan, candidate, point, scratch.gradient, k)
+            if plan.clips:
+                tally.kept = clip(scratch.gradient, k, candidate.largest_norm)
             if candidate.schedule != Schedule.LINE_SEARCH:
                 apply_rule(
                     candidate,
@@ -259,6 +263,8 @@ def close_batch(plan, candidates, state, scratch, point, size):
                 )
                 progress.n_updates += 1
                 progress.slot_age += 1
+                if plan.averages:
+                    average_parameters(candidate, progress, state.phi, state.average, k)
 
 
 @kernel
@@ -283,7 +289,10 @@ def close_epoch(data, plan, candidates, state, scratch, record):
             entry.rate = tally.rate
             entry.n_updates = progress.n_updates
             if scratch.batch_weight[0] > 0.0:
-                entry.gradient_norm = norm(scratch.gradient, k)
+                length = norm(scratch.gradient, k)
+                entry.gradient_norm = length / tally.kept if plan.clips else length
+            if plan.averages:
+                entry.averaged_loss = tally.averaged_loss
             if plan.validates:
                 entry.validation_loss = tally.validation_loss
                 entry.validation_score = tally.validation_score

@@ -6,6 +6,7 @@ are computed once and every trial costs one multiplication a row.
 """
 
 from . import _costs as cost
+from ._averages import average_parameters, phase_after_updates
 from ._codes import Bracket, Clock, Phase, Ray, Schedule, Search, Status
 from ._compilation import entry_point, kernel
 from ._losses import loss_cost
@@ -187,7 +188,7 @@ def search_rows(data, plan, candidates, state, scratch, budget):
         if scratch.tally[k].search != Search.DONE:
             is_any_open = True
     if not is_any_open:
-        state.clock[Clock.PHASE] = Phase.VALIDATE if plan.validates else Phase.CLOSE
+        state.clock[Clock.PHASE] = phase_after_updates(plan)
     return (stop - first) * row_cost
 
 
@@ -200,3 +201,7 @@ def decide_search(plan, candidate, state, scratch, k, n_rows):
     if tally.search == Search.DONE:
         descent(state.phi, scratch.gradient, k, tally.rate)
         state.progress[k].n_updates += 1
+        if plan.averages:
+            average_parameters(
+                candidate, state.progress[k], state.phi, state.average, k
+            )

@@ -1,4 +1,7 @@
-"""Judging an epoch by rows that are not trained on, at the parameters it ends with."""
+"""Judging an epoch by rows that are not trained on, at the parameters it ends with.
+
+Where a training averages, these are the averaged ones.
+"""
 
 import math
 
@@ -25,12 +28,13 @@ def validate(validation, plan, candidates, state, scratch, budget):
     visit = state.phi.shape[1] + cost.ROW + model_cost(plan) + loss_cost(plan)
     row_cost = state.phi.shape[0] * visit
     stop = min(n_rows, first + budget // row_cost + 1)
+    phi = state.average if plan.averages else state.phi
     add_validation_losses(
-        validation.data, plan, candidates, state, scratch.tally, first, stop
+        validation.data, plan, candidates, state, phi, scratch.tally, first, stop
     )
     clock[Clock.ROW] = stop
     if stop == n_rows:
-        close_validation(validation, plan, candidates, state, scratch.tally)
+        close_validation(validation, plan, candidates, state, phi, scratch.tally)
         clock[Clock.PHASE], clock[Clock.ROW] = Phase.CLOSE, 0
 
 
@@ -43,13 +47,13 @@ def open_validation(tally):
 
 
 @kernel
-def add_validation_losses(data, plan, candidates, state, tally, first, stop):
+def add_validation_losses(data, plan, candidates, state, phi, tally, first, stop):
     """Add s · ℓ and s · r² of rows first…stop, of every running candidate."""
     for row in range(first, stop):
         for k in range(candidates.size):
             if state.progress[k].status == Status.RUNNING:
-                z = linear_predictor(plan, data, row, state.phi, k)
-                prediction = prediction_at(plan, z, state.phi, k)
+                z = linear_predictor(plan, data, row, phi, k)
+                prediction = prediction_at(plan, z, phi, k)
                 loss = row_loss(data, plan, candidates[k], row, prediction)
                 square = row_square(data, plan, candidates[k], row, prediction)
                 tally[k].validation_loss += loss
@@ -57,7 +61,7 @@ def add_validation_losses(data, plan, candidates, state, tally, first, stop):
 
 
 @kernel
-def close_validation(validation, plan, candidates, state, tally):
+def close_validation(validation, plan, candidates, state, phi, tally):
     """Make a mean loss and R² of the sums; keep the parameters of the lowest loss."""
     n_rows = validation.data.X.shape[0]
     for k in range(candidates.size):
@@ -73,8 +77,8 @@ def close_validation(validation, plan, candidates, state, tally):
         tally[k].validation_score = r2(tally[k].validation_score / n_rows, variance)
         if plan.stops_early and loss < progress.lowest:
             progress.lowest = loss
-            for p in range(state.phi.shape[1]):
-                state.best_phi[k, p] = state.phi[k, p]
+            for p in range(phi.shape[1]):
+                state.best_phi[k, p] = phi[k, p]
 
 
 @kernel

@@ -55,6 +55,8 @@ BAD_PARAMS = [
     *(({"early_stopping": e}, "early_stopping") for e in (None, 1, "auto")),
     *(({"validation_fraction": f}, "validation_fraction") for f in (0, 1, -0.1, None)),
     *(({"random_state": r}, "random_state") for r in (-1, "0", 1.5)),
+    *(({"gradient_clipping": c}, "gradient_clipping") for c in (0, -1.0, np.nan, "1")),
+    *(({"average": a}, "average") for a in (0, -1, 1.5, "mean", None, np.nan)),
     ({"fit_intercept": "yes"}, "fit_intercept"),
     ({"shuffle": None}, "shuffle"),
     ({"warm_start": "no"}, "warm_start"),

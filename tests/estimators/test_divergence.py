@@ -4,6 +4,7 @@ import re
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 import reference
 from cases import (
@@ -116,3 +117,35 @@ def test_divergence_changes_nothing(solver, state, method):
     fit = getattr(model, method)
     message = "GradientRegressor diverged in epoch"
     assert_refused(lambda: fit(X, Y), model, ValueError, message)
+
+
+@pytest.mark.parametrize("names", [None, ["age", "income", "zero"]])
+@pytest.mark.parametrize("is_weighted", [False, True])
+def test_the_feature_of_the_largest_scale_is_named(is_weighted, names):
+    rng = np.random.default_rng(0)
+    data = rng.uniform(-1, 1, size=(50, 3)) * [2.0, 1e5, 0.0]
+    y, weights = data[:, 0].copy(), np.ones(50)
+    if is_weighted:  # rows without weight do not count
+        data[0], weights[0] = 1e9, 0.0
+    scales = np.abs(data[weights > 0]).max(axis=0)
+    first, second = (repr(n) for n in names[:2]) if names else (0, 1)
+    X = pd.DataFrame(data, columns=names) if names else data
+    model = GradientRegressor(learning_rate=0.1)
+    with pytest.raises(ValueError, match="diverged in epoch") as caught:
+        model.fit(X, y, weights)
+    assert str(caught.value).endswith(
+        ". The features are of very different scales: "
+        f"feature {second}, up to {scales[1]:.3g}, and "
+        f"feature {first}, up to {scales[0]:.3g}. Standardise the features, e.g. with "
+        "StandardScaler, or take learning_rate='auto'."
+    )
+
+
+def test_scales_that_are_alike_are_not_blamed():
+    for factor, is_blamed in ((999.0, False), (1001.0, True)):
+        pair = np.column_stack([np.linspace(-1, 1, 9), np.linspace(-factor, factor, 9)])
+        with pytest.raises(ValueError, match="diverged") as caught:
+            GradientRegressor(learning_rate=1.0).fit(pair, np.arange(9.0))
+        assert ("very different scales: feature 1" in str(caught.value)) == is_blamed
+        assert "StandardScaler" in str(caught.value)
+        assert "learning_rate='auto'" in str(caught.value)

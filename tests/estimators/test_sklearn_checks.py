@@ -35,6 +35,12 @@ PENALTY_VARIANTS = [
     for penalty in ("l1", "elasticnet")
     for solver in ("gd", "sgd", "adam")
 ]
+STEADIED = [
+    GradientRegressor("sgd", average=True),
+    GradientRegressor("adam", average="exponential"),
+    GradientRegressor("momentum", gradient_clipping=1.0),
+    GradientRegressor(gradient_clipping=1.0, average=True),
+]
 EXTRAS = [
     estimator_checks.check_param_validation,
     estimator_checks.check_dataframe_column_names_consistency,
@@ -90,7 +96,7 @@ OF_THE_SPLIT = {
 
 
 @unfinished_is_fine
-@parametrize_with_checks([GradientRegressor(), *VARIANTS, *OF_OTHER_DATA])
+@parametrize_with_checks([GradientRegressor(), *VARIANTS, *OF_OTHER_DATA, *STEADIED])
 def test_estimator(estimator, check):
     check(estimator)
 
