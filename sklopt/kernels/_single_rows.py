@@ -44,7 +44,7 @@ def descend_row(data, plan, candidate, state, tally, k, row, weight):
         progress.status = Status.DIVERGED
     elif weight > 0.0:
         if candidate.is_per_update:
-            tally.rate = rate_at(candidate, progress.n_updates, progress.plateau_rate)
+            tally.rate = rate_at(plan, candidate, progress)
         slope = row_slope(data, plan, candidate, row, prediction)
         descend_penalty(plan, candidate, phi, k, tally.rate)
         add_row_gradient(plan, data, row, z, phi, k, -tally.rate * slope, phi)
