@@ -7,7 +7,7 @@ from sklearn.utils import Bunch, check_array, check_random_state
 from sklearn.utils._optional_dependencies import check_pandas_support
 from sklearn.utils._param_validation import Interval, validate_params
 
-from .estimators._inputs import naming
+from ._naming import naming
 
 __all__ = ["load_line", "make_gabor"]
 

@@ -17,6 +17,36 @@ the gradient of a mini-batch and t the number of updates so far, counted from 0:
 The average m is the (1 − β) average of the textbook. Libraries that accumulate
 m ← βm + g instead (torch, `sklearn.neural_network.MLPRegressor`) take the same step at
 the rate α(1 − β).
+
+Of a penalty l2·½‖w‖² + l1·‖w‖₁ on the coefficients w, g holds the smooth part, l2·w.
+The other ends every update with a proximal step, wⱼ ← soft(wⱼ, c): that is wⱼ moved by
+c toward 0, and exactly 0 if 0 is no farther. The intercept is left alone.
+
+=================== ======================== ==================
+rule                threshold c              g is taken at
+=================== ======================== ==================
+`GD`, `SGD`         α·l1                     φ
+`Momentum`          α·l1                     φ
+`Nesterov`          α·l1                     soft(φ − αm, α·l1)
+`Adam`              α·l1/(√ṽⱼ + ε) for wⱼ    φ
+=================== ======================== ==================
+
+The threshold is l1 times what the rule multiplies g, or its average, by: the proximal
+step in the metric of the rule's own step. So the minimum of the objective is where a
+training stands still: g and m are −l1·sign(wⱼ) there, and what a step of the rule moves
+wⱼ by, the threshold takes back. It holds for the look-ahead point alike, which without
+a threshold would lie ahead of a minimum that is reached.
+
+References
+----------
+Duchi, J. and Singer, Y. (2009). Efficient online and batch learning using forward
+backward splitting. JMLR, 10.
+
+Parikh, N. and Boyd, S. (2014). Proximal algorithms. Foundations and Trends in
+Optimization, 1(3).
+
+Yun, J., Lozano, A. and Yang, E. (2021). Adaptive proximal gradient methods for
+structured neural networks. NeurIPS, 34. The step in the metric of Adam.
 """
 
 from numbers import Real

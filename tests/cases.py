@@ -85,6 +85,13 @@ LOSSES = {
     "gamma": Gamma(),
 }
 
+# Strong enough to hold some coefficients at 0, and to let others go from there.
+PENALTIES = {
+    "l2": {"penalty": "l2", "alpha": 0.7},
+    "l1": {"penalty": "l1", "alpha": 0.8},
+    "elasticnet": {"penalty": "elasticnet", "alpha": 1.2, "l1_ratio": 0.6},
+}
+
 BATCH_SIZES = [None, 1, 7, 32]
 FULL_BATCH_DESCENT = {("gd", size) for size in BATCH_SIZES} | {("sgd", None)}
 LEARNING_RATE = 0.02
@@ -238,6 +245,13 @@ def schedule_twin(schedule, max_iter):
     return name, params
 
 
+def penalty_weights(model):
+    """What the reference calls alpha and l1, of a model's penalty."""
+    ratio = {"l1": 1.0, "elasticnet": model.l1_ratio}.get(model.penalty, 0.0)
+    alpha = 0.0 if model.penalty is None else model.alpha
+    return {"alpha": (1 - ratio) * alpha, "l1": ratio * alpha}
+
+
 def train_twin(model, X, y, sample_weight=None):
     """What `model.fit` must do, done by the reference."""
     solver, solver_params = _name_and_params(model.solver, SOLVER_NAMES)
@@ -259,7 +273,7 @@ def train_twin(model, X, y, sample_weight=None):
         learning_rate=model.learning_rate,
         batch_size=model.batch_size,
         sample_weight=sample_weight,
-        alpha=model.alpha if model.penalty == "l2" else 0.0,
+        **penalty_weights(model),
         is_trained=np.arange(X.shape[1] + 1) >= (0 if model.fit_intercept else 1),
         init=model.init,
         loss=loss,

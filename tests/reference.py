@@ -69,14 +69,26 @@ def weights_of(phi, X):
     return w
 
 
-def penalty(phi, X, alpha):
-    """alpha · R(w), R(w) = ½ ‖w‖²; the intercept φ₀ is not penalised."""
-    return alpha * 0.5 * (weights_of(phi, X) ** 2).sum()
+def penalty(phi, X, alpha, l1=0.0):
+    """alpha · ½ ‖w‖² + l1 · ‖w‖₁; the intercept φ₀ is not penalised."""
+    w = weights_of(phi, X)
+    return alpha * 0.5 * (w**2).sum() + l1 * np.abs(w).sum()
 
 
 def penalty_gradient(phi, X, alpha):
-    """alpha · ∇R(w) = alpha · w, and 0 for the intercept."""
+    """Of the smooth part: alpha · w, and 0 for the intercept."""
     return alpha * weights_of(phi, X)
+
+
+def soft(u, threshold):
+    """u moved by the threshold toward 0, and 0 if that is nearer."""
+    return np.sign(u) * np.maximum(np.abs(u) - threshold, 0.0)
+
+
+def shrunk(phi, X, threshold):
+    """φ after the proximal step of ‖w‖₁; the threshold is one of each parameter."""
+    is_weight = weights_of(np.ones_like(phi), X) > 0
+    return np.where(is_weight, soft(phi, threshold), phi)
 
 
 def mean_one(sample_weight, n_samples):
@@ -151,10 +163,10 @@ LOSSES = {
 # --- the objective ---------------------------------------------------------------
 
 
-def batch_objective(phi, X, y, s, alpha, model=LINEAR, loss=squared_error):
-    """Σ_{i∈B} sᵢ ℓ(f(xᵢ), yᵢ) / |B| + alpha·R(w); the sᵢ have mean 1 over all rows."""
+def batch_objective(phi, X, y, s, alpha, model=LINEAR, loss=squared_error, l1=0.0):
+    """Σ_{i∈B} sᵢ ℓ(f(xᵢ), yᵢ) / |B| + penalty; the sᵢ have mean 1 over all rows."""
     value, _ = loss(model.predict(phi, X), y)
-    return (s * value).sum() / len(y) + penalty(phi, X, alpha)
+    return (s * value).sum() / len(y) + penalty(phi, X, alpha, l1)
 
 
 def batch_gradient(
@@ -167,10 +179,10 @@ def batch_gradient(
     return np.where(is_trained, g, 0.0)
 
 
-def objective(phi, X, y, sample_weight=None, alpha=0.0, loss=squared_error):
-    """J(φ) = Σ sᵢ ℓ(f(xᵢ), yᵢ) / Σ sᵢ + alpha·R(w)."""
+def objective(phi, X, y, sample_weight=None, alpha=0.0, loss=squared_error, l1=0.0):
+    """J(φ) = Σ sᵢ ℓ(f(xᵢ), yᵢ) / Σ sᵢ + penalty."""
     s = mean_one(sample_weight, len(y))
-    return batch_objective(phi, X, y, s, alpha, loss=loss)
+    return batch_objective(phi, X, y, s, alpha, loss=loss, l1=l1)
 
 
 def gradient(phi, X, y, sample_weight=None, alpha=0.0):
@@ -219,6 +231,13 @@ SOLVERS = {
     "nesterov": (look_ahead, momentum),
     "adam": (here, adam),
 }
+
+
+def coordinate_rates(solver, v, rate, t, beta_2=0.99, epsilon=1e-8, **others):
+    """What a solver's step at time t multiplies m, or g, by in each coordinate."""
+    if solver == "adam":
+        return rate / (np.sqrt(v / (1 - beta_2 ** (t + 1))) + epsilon)
+    return rate
 
 
 # --- schedules: the rate as a function of time -----------------------------------
@@ -463,6 +482,7 @@ def train(
     batch_size=None,
     sample_weight=None,
     alpha=0.0,
+    l1=0.0,
     is_trained=True,
     init=None,
     model=LINEAR,
@@ -482,6 +502,9 @@ def train(
         α₀; of a line search the longest step.
     batch_size : int or None
         None is the whole training set, as it is for ``solver="gd"`` in any case.
+    alpha, l1 : float
+        Weights of ½ ‖w‖², which is part of the gradient, and of ‖w‖₁, whose proximal
+        step ends every update, and the way to a look-ahead point.
     is_trained : bool or sequence of bool
         Of each parameter; the others stay as they are.
 
@@ -511,8 +534,10 @@ def train(
         for batch in batches(np.asarray(order), batch_size):
             rate = schedule_rates.now(epoch, t)
             point = point_of(phi, m, rate)
+            if l1 and point_of is look_ahead:
+                point = shrunk(point, X, rate * l1)
             part = X[batch], y[batch], s[batch], alpha, model, loss_of
-            seen += batch_objective(point, *part) * len(batch) / len(y)
+            seen += batch_objective(point, *part, l1) * len(batch) / len(y)
             norm = move = math.nan
             if s[batch].sum() == 0:
                 continue  # a batch without weight says nothing
@@ -522,6 +547,9 @@ def train(
                 J = objective_along(phi, g, part)
                 rate = line_search(J, learning_rate, **schedule_params)
             phi, m, v = update(phi, m, v, g, rate, t, **solver_params)
+            if l1:
+                rates_now = coordinate_rates(solver, v, rate, t, **solver_params)
+                phi = shrunk(phi, X, l1 * rates_now)
             t += 1
             move = np.linalg.norm(phi - steps[-1])
             steps.append(phi)

@@ -27,7 +27,7 @@ def wave_surface(X, y, weight=None, alpha=0.0, scale=0.06, window=8.0, head=None
     is_trained = np.array([True] * (X.shape[1] + 1) + list(head or []))
     has_head = head is not None
     return Objective(
-        X, y, weight, alpha, Model.GABOR, scale, window, has_head, is_trained
+        X, y, weight, alpha, 0.0, Model.GABOR, scale, window, has_head, is_trained
     )
 
 
@@ -41,7 +41,9 @@ def naive_value(J, phi):
         if J.model == Model.GABOR:
             f = offset + amplitude * np.sin(z) * np.exp(-(z**2) / J.window)
         total = total + s * (f - y) ** 2
-    return total / len(J.y) + J.alpha / 2 * sum(w**2 for w in phi[1 : d + 1])
+    w = phi[1 : d + 1]
+    size = sum(one * np.sign(np.real(one)) for one in w)
+    return total / len(J.y) + J.l2 / 2 * sum(one**2 for one in w) + J.l1 * size
 
 
 def _data(n_features, seed):
@@ -68,6 +70,8 @@ SURFACES = {
     "linear": _linear(3),
     "linear weighted": _linear(3, weighted=True),
     "linear l2": _linear(3, weighted=True, penalty="l2", alpha=0.7),
+    "linear l1": _linear(3, weighted=True, penalty="l1", alpha=0.7),
+    "linear elasticnet": _linear(2, penalty="elasticnet", alpha=0.7, l1_ratio=0.4),
     "linear no intercept": _linear(3, weighted=True, fit_intercept=False),
 } | {
     f"wave of {d}, window {window:g}, head {head}": _wave(d, window, head)

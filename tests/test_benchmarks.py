@@ -198,3 +198,14 @@ def test_small_fits_are_compared():
 
     rows = list(measure_small_fit(1))
     assert sum("target" in row and row["target"] != "" for row in rows) == 2
+
+
+@pytest.mark.skipif(
+    not Path("/proc/self/clear_refs").exists(), reason="reads /proc for peak memory"
+)
+def test_a_file_is_measured_for_every_way():
+    import bench_files
+
+    ((_, table),) = bench_files.tables(n_samples=2000)
+    assert list(table["training"]) == list(bench_files.WAYS)
+    assert (table["file (MB)"] == 2000 * 50 * 4 / 1e6).all()

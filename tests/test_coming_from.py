@@ -160,6 +160,18 @@ def test_warm_start_keeps_the_parameters_only(train_theirs):
         assert len(theirs.loss_curve_) == 2 * n_curve
 
 
+@pytest.mark.parametrize("penalty", ["l1", "elasticnet"])
+def test_sparse_penalties_have_the_same_minimum(penalty):
+    (row,) = (row for row in SGD_TABLE if row[0].startswith(f'`penalty="{penalty}"'))
+    theirs, ours = arguments(row[0]), arguments(row[1])
+    X, y = problem_for()
+    decay = {"learning_rate": "invscaling", "eta0": 0.2, "power_t": 0.6}
+    sgd = SGDRegressor(**theirs, **decay, max_iter=20_000, tol=None, random_state=0)
+    model = GradientRegressor(**ours, max_iter=5000, tol=1e-12)
+    expected = parameters_of(sgd.fit(X, y))
+    assert_allclose(parameters(model.fit(X, y)), expected, atol=1e-3)
+
+
 # --- torch ---------------------------------------------------------------------------
 
 

@@ -117,14 +117,17 @@ def test_no_signal_is_forgotten(params):
         n_signals += 1
         raise Heard
 
+    def fit_under_alarm(delay):
+        signal.setitimer(signal.ITIMER_REAL, delay, 0.5)
+        model.fit(X, X[:, 0])
+
     before = signal.signal(signal.SIGALRM, hear)
     delays = random.Random(0)
     try:
         for heard in range(60):
             # A signal that is forgotten is followed by another one, and counted.
-            signal.setitimer(signal.ITIMER_REAL, delays.uniform(1e-4, 3e-3), 0.5)
             with pytest.raises(Heard):
-                model.fit(X, X[:, 0])
+                fit_under_alarm(delays.uniform(1e-4, 3e-3))
             signal.setitimer(signal.ITIMER_REAL, 0)
             assert n_signals == heard + 1
     finally:

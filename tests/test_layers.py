@@ -25,10 +25,12 @@ MAY_IMPORT = {
     "kernels": {"kernels"},
     **{name: {"kernels._codes"} for name in DESCRIPTIONS},
     "engine": _TO_ENGINE,
-    "estimators": _TO_ESTIMATORS,
+    "estimators": _TO_ESTIMATORS | {"_naming"},
     "model_selection": _TO_ESTIMATORS | {"model_selection"},
-    "inspection": _TO_ESTIMATORS - {"kernels"} | {"model_selection", "inspection"},
-    "datasets": {"datasets"},
+    "inspection": _TO_ESTIMATORS - {"kernels"}
+    | {"model_selection", "inspection", "_naming"},
+    "datasets": {"datasets", "_naming"},
+    "_naming": set(),
     "__init__": DESCRIPTIONS
     | {"estimators", "model_selection", "inspection", "datasets"},
 }

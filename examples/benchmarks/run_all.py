@@ -11,6 +11,7 @@ from pathlib import Path
 
 import bench_defaults
 import bench_epoch
+import bench_files
 import bench_gabor
 import bench_growth
 import bench_overhead
@@ -23,6 +24,7 @@ PARTS = {
     "Time to the loss of least squares": bench_peers,
     "Epochs": bench_epoch,
     "Full batch, growth and memory": bench_growth,
+    "Files": bench_files,
     "Overhead": bench_overhead,
     "The Gabor wave": bench_gabor,
 }

@@ -9,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 from scipy.linalg import eigh
 from scipy.sparse.linalg import LinearOperator, eigsh
-from sklearn.utils.parallel import _threadpool_controller_decorator
 
 from ..kernels._codes import Loss
+from ._blas import one_blas_thread
 from ._losses import FORMULAS
 from ._rows import NUMBERS_AT_ONCE, row_blocks
 
@@ -39,8 +39,7 @@ class Curvature(NamedTuple):
         return Curvature(*map(np.maximum, self, other))
 
 
-# On one thread: the sums of BLAS, and with them the rate, depend on how many there are.
-@_threadpool_controller_decorator(limits=1, user_api="blas")
+@one_blas_thread()
 def top_eigenvalue(data, fit_intercept):
     """Top eigenvalue of Σ zᵢzᵢᵀ / n: exact if the smaller side is, else by Lanczos."""
     n_samples, n_features = data.X.shape
@@ -119,14 +118,16 @@ def log_steepness(means):
 
 
 def untapped_gain(
-    data, phi, fit_intercept, alpha, loss=Loss.SQUARED_ERROR, parameter=0.0
+    data, phi, fit_intercept, l2, l1, loss=Loss.SQUARED_ERROR, parameter=0.0
 ):
     """By how much one coefficient alone, with the intercept, could lower J; (K,).
 
     Of the linear model at φ of shape (K, P), the largest of (∂J/∂φⱼ)² / 2(∂²J/∂φⱼ²) for
-    the squared error; for a loss whose ℓ'' varies its largest value is taken, so that J
-    can be lowered by no less. It shows a loss that stands still only because features
-    are of very different scales, or far from 0.
+    the squared error without an l1 penalty; with one, what a step to the lowest point
+    along φⱼ gains, which is none where a zero coefficient is held by its kink. For a
+    loss whose ℓ'' varies its largest value is taken, so that J can be lowered by no
+    less. It shows a loss that stands still only because features are of very different
+    scales, or far from 0.
     """
     derivative, steepest = FORMULAS[loss].derivative, FORMULAS[loss].steepest
     n_samples, n_features = data.X.shape
@@ -148,11 +149,16 @@ def untapped_gain(
     if fit_intercept:
         square = square - mean**2
         product = product - mean * (pull / n_samples)[:, np.newaxis]
-    slope = product - alpha * phi[:, 1:]
-    bend = steepest * square + alpha
+    w = phi[:, 1:]
+    slope = product - l2 * w  # of all but the l1 penalty, downhill
+    bend = steepest * square + l2
     # What rounding leaves of the variance of a constant column is no variance.
-    has_bend = bend > 1e-12 * (steepest * sums[1] / n_samples + alpha)
-    gain = np.divide(slope**2, 2 * bend, out=np.zeros_like(slope), where=has_bend)
+    has_bend = bend > 1e-12 * (steepest * sums[1] / n_samples + l2)
+    with np.errstate(over="ignore", invalid="ignore"):
+        peak = bend * w + slope
+        lowest = np.sign(peak) * np.maximum(np.abs(peak) - l1, 0.0)
+        step = np.divide(lowest, bend, out=w.copy(), where=has_bend) - w
+        gain = (slope - bend * step / 2) * step - l1 * (np.abs(w + step) - np.abs(w))
     return gain.max(axis=1, initial=0.0)
 
 

@@ -12,14 +12,14 @@ hold the data in full precision, not their squares.
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 from scipy.linalg import eigh
-from sklearn.utils.parallel import _threadpool_controller_decorator
 
-from ._curvature import LARGEST_DENSE, refuse_overflow
+from ._blas import one_blas_thread
+from ._curvature import LARGEST_DENSE
 from ._rows import let_go, row_blocks
-from ._train import TOO_LARGE
 from ._types import Data, read_only
 
 # It pays from so many numbers in X on, and if rows are so much fewer afterwards.
@@ -28,6 +28,11 @@ SMALLEST_GAIN = 4
 
 # What a multiply-add of the products costs, in those of the loop.
 COST_OF_PRODUCT = 1 / 8
+
+# How well J of few rows and J of the samples agree, as a share of J and of the mean
+# of y²; the latter is what rounding makes of a perfect fit.
+AGREEMENT = 1e-7
+ROUNDING = 1e-26
 
 # Singular values below this share of the largest count as none in the rough fit.
 ROUGH = 1e-4
@@ -52,28 +57,61 @@ def pays(data, max_epochs):
     )
 
 
-# On one thread a product: the sums of BLAS depend on how many there are.
-@_threadpool_controller_decorator(limits=1, user_api="blas")
+@one_blas_thread()
 def condensed(data):
-    """A data set of d + 1 + n_targets rows with the same J at every φ.
+    """A data set of d + 1 + n_targets rows with the same J at every φ, or None.
 
-    One pass over X, in blocks of rows that share the cores; the order of the sums, and
-    with it every digit, is the same for any number of them.
+    Two passes over X, in blocks of rows that share the cores; the order of the sums,
+    and with it every digit, is the same for any number of them.
+
+    None where products in double precision cannot hold J: a row that outweighs all
+    others, or a column whose squares underflow, leaves of the rest not enough digits.
     """
     n_samples, n_features = data.X.shape
-    with np.errstate(over="ignore", invalid="ignore"):
+    # What leaves the range of double precision shows as what is not finite.
+    with np.errstate(all="ignore"):
         rough, centre = _rough_fit(data)
-        products = sum(_products_by_block(data, rough, centre))
-    refuse_overflow(products.diagonal()[: n_features + 1])
-    if not np.isfinite(products).all():
-        raise ValueError(TOO_LARGE)
-    root = _root(products)
-    n_rows = len(root)
-    root *= np.sqrt(n_rows / n_samples)
-    Z, y = root[:, : n_features + 1], root[:, n_features + 1 :]
-    Z[:, 1:] += np.outer(Z[:, 0], centre)
-    y = y + Z @ rough.T
-    return Data(*map(read_only, (Z[:, 1:], y, data.weight[:0].astype(float), Z[:, 0])))
+        products = sum(_by_blocks(data, partial(_products, data, rough, centre)))
+        if not np.isfinite(products).all():
+            return None
+        root = _root(products)
+        n_rows = len(root)
+        root *= np.sqrt(n_rows / n_samples)
+        Z, y = root[:, : n_features + 1], root[:, n_features + 1 :]
+        Z[:, 1:] += np.outer(Z[:, 0], centre)
+        y = y + Z @ rough.T
+    if not (np.isfinite(Z).all() and np.isfinite(y).all()):
+        return None
+    no_weight = data.weight[:0].astype(np.float64)
+    result = Data(*map(read_only, (Z[:, 1:], y, no_weight, Z[:, 0])))
+    return result if _has_the_objective_of(data, result) else None
+
+
+def _has_the_objective_of(data, few):
+    """Whether J agrees where it is lowest on the few rows.
+
+    Digits that the products have lost are free for the fit to few rows to make use of;
+    the samples know nothing of them.
+    """
+    Z = np.column_stack([few.bias, few.X])
+    size = np.abs(Z).max(axis=0)
+    size = np.where(size > 0, size, 1.0)
+    with np.errstate(all="ignore"):
+        phi = np.linalg.lstsq(Z / size, few.y, rcond=None)[0].T / size
+        on_few = ((Z @ phi.T - few.y) ** 2).mean(axis=0)
+        on_all, of_y = sum(_by_blocks(data, partial(_squares, data, phi))) / len(data.X)
+    tolerance = AGREEMENT * on_all + ROUNDING * of_y
+    return bool((np.abs(on_all - on_few) <= tolerance).all())
+
+
+def _squares(data, phi, rows):
+    """Σ s r² and Σ s y² of a block of rows, (2, n_targets)."""
+    y = data.y[rows].astype(np.float64)
+    residual = data.X[rows] @ phi[:, 1:].T + phi[:, 0] - y
+    weight = data.weight[rows] if data.weight.size else np.ones(len(y))
+    is_there = weight > 0  # 0 times what overflows
+    weight = weight[is_there].astype(np.float64)
+    return np.array([weight @ part[is_there] ** 2 for part in (residual, y)])
 
 
 def _rough_fit(data):
@@ -95,32 +133,34 @@ def _rough_fit(data):
     return np.column_stack([mean - w @ centre, w]), centre
 
 
-def _products_by_block(data, rough, centre):
-    """[1, X − c, y − rough fit]ᵀ S […] of every block of rows, in order."""
-    n_features = data.X.shape[1]
-    n_columns = n_features + 1 + data.y.shape[1]
+def _products(data, rough, centre, rows):
+    """[1, X − c, y − rough fit]ᵀ S […] of a block of rows."""
+    X = data.X[rows]
+    n_features = X.shape[1]
+    B = np.empty((len(X), n_features + 1 + data.y.shape[1]))
+    B[:, 0] = 1.0
+    np.subtract(X, centre, out=B[:, 1 : n_features + 1])
+    shifted = rough[:, 0] + rough[:, 1:] @ centre
+    fit = B[:, 1 : n_features + 1] @ rough[:, 1:].T + shifted
+    np.subtract(data.y[rows], fit, out=B[:, n_features + 1 :])
+    if data.weight.size:
+        B *= np.sqrt(data.weight[rows], dtype=np.float64)[:, np.newaxis]
+        B[data.weight[rows] == 0] = 0.0  # 0 times what overflows
+    return B.T @ B
 
-    def products(rows):
-        X = data.X[rows]
-        B = np.empty((len(X), n_columns))
-        B[:, 0] = 1.0
-        np.subtract(X, centre, out=B[:, 1 : n_features + 1])
-        shifted = rough[:, 0] + rough[:, 1:] @ centre
-        fit = B[:, 1 : n_features + 1] @ rough[:, 1:].T + shifted
-        np.subtract(data.y[rows], fit, out=B[:, n_features + 1 :])
-        if data.weight.size:
-            B *= np.sqrt(data.weight[rows], dtype=np.float64)[:, np.newaxis]
-            B[data.weight[rows] == 0] = 0.0  # 0 times what overflows
-        return B.T @ B
+
+def _by_blocks(data, part):
+    """What `part` makes of every block of rows, in order; the cores share them."""
 
     def quiet(rows):
-        with np.errstate(over="ignore", invalid="ignore"):  # each thread has its own
-            return products(rows)
+        with np.errstate(all="ignore"):  # each thread has its own
+            return part(rows)
 
+    n_columns = data.X.shape[1] + 1 + data.y.shape[1]
     pool = ThreadPoolExecutor(os.cpu_count())
     try:
-        for block in pool.map(quiet, row_blocks(data.X, n_columns)):
-            yield block
+        for result in pool.map(quiet, row_blocks(data.X, n_columns)):
+            yield result
             let_go(data.X)
     finally:
         pool.shutdown(cancel_futures=True)  # or Ctrl-C would wait for all of them
@@ -130,5 +170,5 @@ def _root(products):
     """R with RᵀR = products, which may be singular; every column to its own scale."""
     size = np.sqrt(products.diagonal())
     size = np.where(size > 0, size, 1.0)
-    values, vectors = eigh(products / np.outer(size, size))
+    values, vectors = eigh(products / size / size[:, np.newaxis])
     return np.sqrt(np.maximum(values, 0.0))[:, np.newaxis] * vectors.T * size

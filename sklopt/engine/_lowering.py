@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from ..kernels._codes import Loss, Penalty, Rule, Schedule, Store
+from ..kernels._codes import Loss, Rule, Schedule, Store
 from ..losses import (
     AbsoluteError,
     EpsilonInsensitive,
@@ -77,10 +77,20 @@ def _auto_batch_size(n_samples):
     return next(b for b in sizes if n_samples % b == 0 or 2 * (n_samples % b) >= b)
 
 
-def check_line_search(solver, schedule, batch_size, n_samples):
-    """Refuse a line search along anything but the gradient of all rows."""
+def check_line_search(solver, schedule, batch_size, n_samples, l1=0.0):
+    """Refuse a line search along anything but the gradient of all rows.
+
+    What an l1 penalty leaves of a ray bends wherever a coefficient becomes zero: to
+    search along that is another algorithm.
+    """
     if not isinstance(schedule, LineSearch):
         return
+    if l1 > 0:
+        raise ValueError(
+            "schedule='line_search' searches along a straight line, on which no "
+            "coefficient becomes exactly zero: it goes with penalty='l2' or None, not "
+            "with 'l1' or 'elasticnet'. Take another schedule."
+        )
     if not isinstance(solver, GD | SGD):
         trouble = f"not with solver={solver}"
     elif batch_size < n_samples:
@@ -207,10 +217,11 @@ def lower_loss(loss):
     return {"loss": code, "loss_parameter": float(parameter)}
 
 
-def lower_penalty(penalty, alpha):
-    """Fields of a candidate that a penalty's name, or None, sets."""
-    code = {None: Penalty.NONE, "l2": Penalty.L2}[penalty]
-    return {"penalty": code, "alpha": alpha}
+def lower_penalty(penalty, alpha, l1_ratio=0.0):
+    """Fields of a candidate, and of an `Objective`, that a penalty's name sets."""
+    share = {None: 0.0, "l2": 0.0, "l1": 1.0, "elasticnet": l1_ratio}[penalty]
+    total = 0.0 if penalty is None else float(alpha)
+    return {"l2": (1.0 - share) * total, "l1": share * total}
 
 
 def lower_store(store_path):

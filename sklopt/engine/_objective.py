@@ -4,11 +4,12 @@ What the compiled loop descends on, written as the formulas stand, for those who
 the surface instead of walking on it. With prediction f(x, φ), loss ℓ(f, y), whose
 derivatives ℓ' and ℓ'' are those in f, and weights s of mean 1 over n rows:
 
-    J = Σ s ℓ / n + alpha·½‖w‖²
-    ∇J = Dᵀ(s ℓ') / n + alpha·w,                D = ∂f/∂φ, one row a sample
-    ∇²J = (Dᵀ(s ℓ'')D + Σ s ℓ' ∇²f) / n + alpha·I_w
+    J = Σ s ℓ / n + l2·½‖w‖² + l1·‖w‖₁
+    ∇J = Dᵀ(s ℓ') / n + l2·w + l1·sign(w),      D = ∂f/∂φ, one row a sample
+    ∇²J = (Dᵀ(s ℓ'')D + Σ s ℓ' ∇²f) / n + l2·I_w
 
-For the squared error ℓ' = 2(f − y) and ℓ'' = 2.
+For the squared error ℓ' = 2(f − y) and ℓ'' = 2. Where a coefficient is 0 the l1 penalty
+has a kink, and sign(0) = 0 is the middle of its slopes on both sides.
 
 Every function takes complex φ as well, so that a complex step can check the next one.
 """
@@ -16,12 +17,18 @@ Every function takes complex φ as well, so that a complex step can check the ne
 from typing import NamedTuple
 
 import numpy as np
+from scipy.linalg import eigh
 
 from ..kernels._codes import Loss, Model
 from ._losses import FORMULAS, has_second_derivative, mean_of
 
-# A wave of which no sample sees more than this is out of sight.
-VISIBLE = 1e-6
+# A wave of which no sample sees more than this share of the largest target, or of the
+# wave's height where that is less, is out of sight.
+VISIBLE = 1e-3
+
+# Directions in which the Gauss-Newton matrix, its diagonal scaled to 1, is flatter than
+# this share of its steepest one are made up by rounding.
+FLATTEST = 1e-10
 
 # Predictions held at once when many points are evaluated.
 NUMBERS_AT_ONCE = 2**17
@@ -46,10 +53,15 @@ def gabor_curvature(z, window):
     return (sine - 4 * z / window * np.cos(z)) * np.exp(-z * z / window)
 
 
-def is_visible(z, window):
-    """Whether any of the z (…, n_samples) sees a wave, its value or its slope; (…,)."""
-    waves = np.abs([gabor(z, window), gabor_derivative(z, window)])
-    return waves.max(axis=(0, -1)) > VISIBLE
+def visible_part(z, window):
+    """The most that any sample sees of a wave of height 1: its value or its slope."""
+    return max(np.abs(wave(z, window)).max() for wave in (gabor, gabor_derivative))
+
+
+def least_visible(y, amplitude):
+    """What has to be seen of a wave of height 1, in terms of y without the offset."""
+    size, height = np.abs(y).max(), abs(amplitude)
+    return VISIBLE * (size / height if size < height else 1.0)
 
 
 class Objective(NamedTuple):
@@ -58,7 +70,8 @@ class Objective(NamedTuple):
     X: np.ndarray  # (n_samples, n_features)
     y: np.ndarray  # (n_samples,)
     weight: np.ndarray  # (n_samples,) of mean 1
-    alpha: float
+    l2: float  # weights of ½‖w‖² and ‖w‖₁
+    l1: float
     model: int
     input_scale: float
     window: float
@@ -83,7 +96,9 @@ class Objective(NamedTuple):
     def _values(self, points):
         losses = self._loss(FORMULAS[self.loss].value, self.prediction(points))
         w = self._coefficients(points)
-        penalty = 0.5 * self.alpha * (w * w).sum(axis=-1)
+        penalty = 0.5 * self.l2 * (w * w).sum(axis=-1)
+        if self.l1 > 0:
+            penalty = penalty + self.l1 * (w * np.sign(w.real)).sum(axis=-1)
         return (self.weight * losses).mean(axis=-1) + penalty
 
     @property
@@ -96,6 +111,13 @@ class Objective(NamedTuple):
     def has_hessian(self):
         """Whether the loss has more to it than straight pieces."""
         return has_second_derivative(self.loss)
+
+    def kinks(self, phi):
+        """Which parameters lie in a kink of the l1 penalty at φ of shape (P,)."""
+        has_kink = np.zeros(len(phi), dtype=bool)
+        if self.l1 > 0:
+            self._coefficients(has_kink)[...] = self._coefficients(phi) == 0
+        return has_kink
 
     def prediction(self, phi):
         """Predictions of all samples at φ of shape (…, P); (…, n_samples)."""
@@ -123,13 +145,17 @@ class Objective(NamedTuple):
         """Whether any sample of positive weight sees the model at φ of shape (P,)."""
         if self.model == Model.LINEAR:
             return True
-        return bool(is_visible(self._predictor(phi)[self.weight > 0], self.window))
+        amplitude, offset = phi[-2:] if self.has_head else (1.0, 0.0)
+        rows = self.weight > 0
+        part = visible_part(self._predictor(phi)[rows], self.window)
+        return bool(part > least_visible(self.y[rows] - offset, amplitude))
 
     def gradient(self, phi):
         """∇J at φ of shape (P,); 0 where a parameter is not trained."""
         slope = self._loss(FORMULAS[self.loss].derivative, self.prediction(phi))
         gradient = (self.weight * slope) @ self.jacobian(phi) / len(self.y)
-        self._coefficients(gradient)[...] += self.alpha * self._coefficients(phi)
+        w = self._coefficients(phi)
+        self._coefficients(gradient)[...] += self.l2 * w + self.l1 * np.sign(w.real)
         return gradient * self.is_trained
 
     def gauss_newton(self, phi):
@@ -137,6 +163,39 @@ class Objective(NamedTuple):
         D = self.jacobian(phi)
         bend = self._loss(FORMULAS[self.loss].curvature, self.prediction(phi))
         return D.T @ ((self.weight * bend)[:, np.newaxis] * D) / len(self.y)
+
+    def gauss_newton_gain(self, phi):
+        """By how much the best step of the linearised model lowers J at φ: ½ gᵀG⁻¹g.
+
+        It does not depend on the units of the parameters.
+        """
+        t, rows = np.flatnonzero(self.is_trained), self.weight > 0
+        g, G = np.zeros(len(phi)), np.zeros((len(phi), len(phi)))
+        seen = self._replace(
+            X=self.X[rows], y=self.y[rows], weight=self.weight[rows] * rows.mean()
+        )
+        for block in seen.blocks():
+            share = len(block.y) / len(seen.y)
+            g += share * block.gradient(phi)
+            G += share * block.gauss_newton(phi)
+        w = np.arange(1, self.X.shape[1] + 1)
+        G[w, w] += self.alpha
+        g, G = g[t], G[np.ix_(t, t)]
+        size = G.diagonal()
+        unit = 1 / np.sqrt(np.where(size > 0, size, 1.0))
+        steepness, V = eigh(unit[:, np.newaxis] * G * unit)
+        is_real = steepness > FLATTEST * steepness[-1]
+        pull = V.T @ (unit * g)
+        return 0.5 * (pull[is_real] ** 2 / steepness[is_real]).sum()
+
+    def blocks(self):
+        """The objective on a few rows at a time, so that their D is never large."""
+        n_rows = max(1, NUMBERS_AT_ONCE // self.n_params)
+        for first in range(0, len(self.y), n_rows):
+            rows = slice(first, first + n_rows)
+            yield self._replace(
+                X=self.X[rows], y=self.y[rows], weight=self.weight[rows]
+            )
 
     def hessian(self, phi):
         """∇²J at φ of shape (P,); (P, P), 0 where a parameter is not trained."""
@@ -154,13 +213,13 @@ class Objective(NamedTuple):
             H[-2, : d + 1] += mixed
         H[: d + 1, : d + 1] += U.T @ (bend[:, np.newaxis] * U)
         w = np.arange(1, d + 1)
-        H[w, w] += self.alpha
+        H[w, w] += self.l2
         return H * np.outer(self.is_trained, self.is_trained)
 
     def curvature_size(self, phi):
         """The diagonal of ∇²J with every term positive: what rounding is relative to.
 
-        1/n Σ s (ℓ''·(∂f/∂φⱼ)² + 2(|f| + |y|) |∂²f/∂φⱼ²|) + alpha, of shape (P,). Only a
+        1/n Σ s (ℓ''·(∂f/∂φⱼ)² + 2(|f| + |y|) |∂²f/∂φⱼ²|) + l2, of shape (P,). Only a
         wave has the second term, and its loss is the squared error.
         """
         f = self.prediction(phi)
@@ -172,7 +231,7 @@ class Objective(NamedTuple):
             bend = bend * abs(phi[-2])
         pull = 2 * self.weight * bend / len(self.y)
         size[0] += pull.sum()
-        size[1 : d + 1] += pull @ (self.input_scale * self.X) ** 2 + self.alpha
+        size[1 : d + 1] += pull @ (self.input_scale * self.X) ** 2 + self.l2
         return size * self.is_trained
 
     def _loss(self, formula, prediction):

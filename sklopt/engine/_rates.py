@@ -1,10 +1,11 @@
 """``learning_rate="auto"``: the largest rate that theory vouches for.
 
 With ℓ'' the curvature of the loss in the prediction and z = √s·(1, x), the mean loss
-has the Hessian H = ℓ''·Σ zᵢzᵢᵀ / n; a penalty adds alpha to its eigenvalues, of which L
-is the largest. Full-batch rules are linear recurrences on a quadratic; their stability
-limit in α·L follows from the Jury criterion on each eigenvalue, and half of it is
-taken, as 1/L is half of gradient descent's 2/L:
+has the Hessian H = ℓ''·Σ zᵢzᵢᵀ / n; the smooth part of a penalty adds its weight
+to the eigenvalues, of which L is the largest; the proximal step of an l1 penalty, which
+never moves two points apart, adds nothing. Full-batch rules are linear recurrences on a
+quadratic; their stability limit in α·L follows from the Jury criterion on each
+eigenvalue, and half of it is taken, as 1/L is half of gradient descent's 2/L:
 
 ========== ==============================
 descent    α < 2 / L
@@ -179,7 +180,7 @@ def loss_curvature(data, model, window, has_head, loss=Loss.SQUARED_ERROR):
     return formulas.steepest * bound
 
 
-def auto_rate(curvature, solver, schedule, ell, alpha, batch_size, n_samples):
+def auto_rate(curvature, solver, schedule, ell, l2, batch_size, n_samples):
     """Rate of each target for ``learning_rate="auto"``.
 
     Parameters
@@ -188,7 +189,7 @@ def auto_rate(curvature, solver, schedule, ell, alpha, batch_size, n_samples):
     solver, schedule : descriptions
     ell : float
         Curvature ℓ'' of the loss in the linear predictor.
-    alpha : float
+    l2 : float
         What the penalty adds to every eigenvalue.
     batch_size : int
     n_samples : int
@@ -201,9 +202,9 @@ def auto_rate(curvature, solver, schedule, ell, alpha, batch_size, n_samples):
         return _inverse(curvature.reach * curvature.steepness, ADAM_SHARE)
     if batch_size < n_samples:
         smallest = n_samples % batch_size or batch_size
-        stable = _stable_rate(curvature, ell, alpha, smallest, n_samples)
+        stable = _stable_rate(curvature, ell, l2, smallest, n_samples)
         return np.minimum(stable, _quiet_rate(curvature, ell, smallest, n_samples))
-    smoothness = ell * curvature.largest + alpha
+    smoothness = ell * curvature.largest + l2
     if isinstance(schedule, LineSearch):
         return _inverse(smoothness, SEARCHED_LENGTH)
     return _inverse(smoothness, _half_stability_limit(solver))
@@ -220,11 +221,11 @@ def _half_stability_limit(solver):
             return 1.0
 
 
-def _stable_rate(curvature, ell, alpha, b, n):
+def _stable_rate(curvature, ell, l2, b, n):
     """1/(2𝓛) of b of n rows."""
     expected = n * (b - 1) / (b * (n - 1)) * curvature.largest
     expected += (n - b) / (b * (n - 1)) * curvature.worst_row
-    return _inverse(ell * expected + alpha, 0.5)
+    return _inverse(ell * expected + l2, 0.5)
 
 
 def _quiet_rate(curvature, ell, b, n):

@@ -5,22 +5,27 @@ their objective are trained together as candidates on the same mini-batches, and
 every rung the worse half of those still running is dropped.
 """
 
-import threading
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
-
 import numpy as np
 
-from ..kernels._codes import Clock, Status
-from ._objective import NUMBERS_AT_ONCE, is_visible
-from ._train import join_histories, train
-from ._types import History, State, empty_entries
+from ..kernels._codes import Status
+from ._blas import one_blas_thread
+from ._objective import NUMBERS_AT_ONCE, least_visible, visible_part
+from ._threads import running, train_in_threads
+from ._train import join_histories
+from ._types import History
 
-# Starts that are drawn at least, the least for each one that is trained, and the
-# samples that they are judged on.
+# Starts that are drawn at least for one feature, by how much more for each further one
+# and where that ends, since directions grow in number like powers; and the least for
+# each start that is trained.
 N_DRAWN = 2048
+GROWTH_PER_FEATURE = 8
+MOST_DRAWN = 65_536
 DRAWN_PER_START = 2
+
+# The samples that starts are judged on, and those that more than `N_DRAWN` of several
+# features are sifted on before.
 JUDGED_ON = 1000
+SIFTED_ON = 150
 
 # The phase that a wave runs through over half the range of the data, in radians.
 SLOWEST_PHASE, FASTEST_PHASE = 1.5, 25.0
@@ -32,25 +37,50 @@ CONSTANT = 1e-12
 FIRST_RUNG = 25
 
 
+# On one thread: the sums of BLAS depend on how many there are.
+@one_blas_thread()
 def draw_best_starts(objective, head_flags, n_starts, seed):
-    """The best of many random starts by their objective on some rows, (n_starts, P)."""
+    """φ₀…φ_d of the best of many random starts by their objective on some rows."""
     rng = np.random.default_rng(seed)
-    some = _some_rows(rng, objective)
-    phi = _draw_starts(rng, some, max(N_DRAWN, DRAWN_PER_START * n_starts))
+    some = _some_rows(rng, objective, JUDGED_ON)
+    least = DRAWN_PER_START * n_starts
+    n_drawn = max(number_drawn(objective.X.shape[1]), least)
+    phi = _draw_starts(rng, some, n_drawn)
+    n_judged = max(N_DRAWN, least)
+    if n_drawn > n_judged:
+        few = _some_rows(rng, some, SIFTED_ON)
+        phi = _lowest(few, phi, head_flags, n_judged)
+    return _lowest(some, phi, head_flags, n_starts)
+
+
+def number_drawn(n_features):
+    """How many random starts are drawn at least."""
+    growth = GROWTH_PER_FEATURE ** min(n_features - 1, 20)
+    return min(MOST_DRAWN, N_DRAWN * growth)
+
+
+def _lowest(objective, phi, head_flags, n_kept):
+    """Those φ₀…φ_d of the lowest objective, the lowest first."""
+    points = phi
     if objective.has_head:
-        phi = np.hstack([phi, fit_head(some, phi, *head_flags)])
-    J = some.value(phi)
+        # In blocks, since all waves at once may be large.
+        n_at_once = max(1, NUMBERS_AT_ONCE // len(objective.y))
+        blocks = np.split(phi, range(n_at_once, len(phi), n_at_once))
+        heads = [_fit_heads(objective, block, *head_flags) for block in blocks]
+        points = np.hstack([phi, np.concatenate(heads)])
+    J = objective.value(points)
     order = np.argsort(np.where(np.isfinite(J), J, np.inf), kind="stable")
-    return phi[order[:n_starts]]
+    return phi[order[:n_kept]]
 
 
-def _some_rows(rng, objective):
-    """The objective on at most `JUDGED_ON` rows of positive weight, drawn at random."""
+def _some_rows(rng, objective, n_most):
+    """The objective on at most `n_most` rows of positive weight, drawn at random."""
     rows = np.flatnonzero(objective.weight > 0)
-    if len(rows) > JUDGED_ON:
-        rows = np.sort(rng.choice(rows, JUDGED_ON, replace=False))
+    if len(rows) > n_most:
+        rows = np.sort(rng.choice(rows, n_most, replace=False))
+    weight = objective.weight[rows]
     return objective._replace(
-        X=objective.X[rows], y=objective.y[rows], weight=objective.weight[rows]
+        X=objective.X[rows], y=objective.y[rows], weight=weight / weight.mean()
     )
 
 
@@ -78,7 +108,18 @@ def _draw_starts(rng, objective, n_starts):
     return np.column_stack([-slope * centre, w])
 
 
-def fit_head(objective, phi, fit_amplitude, fit_offset):
+@one_blas_thread()
+def with_heads(objective, phi, head_flags):
+    """Waves φ₀…φ_d (K, d + 1) with amplitude and offset of least squares, (K, d + 3).
+
+    One by one, since what a sum of BLAS rounds to depends on how many it takes at once,
+    and a long training makes much of the last digit of its start.
+    """
+    heads = [_fit_heads(objective, row[np.newaxis], *head_flags) for row in phi]
+    return np.hstack([phi, np.concatenate(heads)])
+
+
+def _fit_heads(objective, phi, fit_amplitude, fit_offset):
     """Amplitude and offset of least squares for waves φ₀…φ_d (M, d + 1); (M, 2)."""
     y, s = objective.y, objective.weight / objective.weight.sum()
     f = objective._replace(has_head=False).prediction(phi)
@@ -103,14 +144,20 @@ def best_of(loss, targets, status):
     return order[first]
 
 
-def mark_saturated(data, plan, state):
-    """Tell the starts whose wave no sample sees."""
-    X = data.X[data.weight > 0] if data.weight.size else data.X
-    reached = state.outcome(plan.stops_early)
+def mark_saturated(data, plan, state, *, is_chunk):
+    """Tell the starts whose wave no sample sees, though there is something to fit.
+
+    A chunk of the data cannot judge the rest: there the wave and its slope must be 0.
+    """
+    X, y, reached = data.X, data.y[:, 0], state.outcome(plan.stops_early)
+    if data.weight.size:
+        X, y = X[data.weight > 0], y[data.weight > 0]
     for phi, progress in zip(reached, state.progress, strict=True):
+        amplitude, offset = phi[-2:] if plan.has_head else (1.0, 0.0)
         with np.errstate(all="ignore"):
             z = phi[0] + plan.input_scale * (X @ phi[1 : plan.n_weights + 1])
-            is_seen = is_visible(z, plan.window)
+            least = 0.0 if is_chunk else least_visible(y - offset, amplitude)
+            is_seen = visible_part(z, plan.window) > least or (y == offset).all()
         if progress["status"] != Status.DIVERGED and not is_seen:
             progress["status"] = Status.SATURATED
 
@@ -156,85 +203,25 @@ def race(
     history = History.empty(state.phi, is_path_kept=False)
     rung = FIRST_RUNG if drops else max_epochs
     n_epochs = 0
-    while n_epochs < max_epochs and _running(state).any():
+    while n_epochs < max_epochs and running(state).any():
         n_more = min(rung, max_epochs) - n_epochs
-        if on_epoch is None:
-            more = _train_running(
-                data, plan, candidates, state, n_more, n_threads, validation
-            )
-        else:
-            more = train(
-                data,
-                plan,
-                candidates,
-                state,
-                n_more,
-                is_divergence_fatal=False,
-                validation=validation,
-                on_epoch=on_epoch,
-            )
+        more = train_in_threads(
+            data,
+            plan,
+            candidates,
+            state,
+            n_more,
+            n_threads=n_threads,
+            is_divergence_fatal=False,
+            validation=validation,
+            on_epoch=on_epoch,
+        )
         history = join_histories(history, more)
         n_epochs, rung = n_epochs + n_more, 2 * rung
         if n_epochs < max_epochs:
             by = "lowest" if plan.stops_early else "last"
             _drop_worse_half(state.progress, by)
     return history
-
-
-def _train_running(data, plan, candidates, state, n_epochs, n_threads, validation):
-    """Train the candidates that are running, in threads; the others stand still."""
-    shares = np.array_split(np.flatnonzero(_running(state)), n_threads)
-    shares = [rows for rows in shares if rows.size]
-    states = [
-        State(*(array[r] for array in state[:-1]), clock=state.clock.copy())
-        for r in shares
-    ]
-    is_cancelled = threading.Event()
-
-    def work(rows, part):
-        return train(
-            data,
-            plan,
-            candidates[rows],
-            part,
-            n_epochs,
-            is_divergence_fatal=False,
-            validation=validation,
-            is_cancelled=is_cancelled.is_set,
-        )
-
-    if len(shares) == 1:
-        histories = [work(shares[0], states[0])]
-    else:
-        with ThreadPoolExecutor(len(shares)) as pool:
-            futures = list(map(partial(pool.submit, work), shares, states))
-            try:
-                histories = [future.result() for future in futures]
-            except BaseException:
-                is_cancelled.set()  # or Ctrl-C would wait for the others
-                raise
-    for rows, part in zip(shares, states, strict=True):
-        for whole, values in zip(state[:-1], part[:-1], strict=True):
-            whole[rows] = values
-    latest = max(states, key=lambda part: part.clock[Clock.EPOCH])
-    state.clock[:] = latest.clock
-    return _merged(state, shares, histories)
-
-
-def _merged(state, shares, histories):
-    """One history of all candidates: NaN, and no step, where one did not train."""
-    n_epochs = max(len(h.entries) for h in histories)
-    n_points = max(len(h.path) for h in histories)
-    entries = empty_entries(n_epochs, len(state.phi))
-    path = np.repeat(state.phi[np.newaxis], n_points, axis=0)
-    for rows, history in zip(shares, histories, strict=True):
-        entries[: len(history.entries), rows] = history.entries
-        path[: len(history.path), rows] = history.path
-    return History(entries, path)
-
-
-def _running(state):
-    return state.progress["status"] == Status.RUNNING
 
 
 def _drop_worse_half(progress, by):

@@ -20,7 +20,7 @@ from ..kernels._line_search import search_line
 from ..kernels._models import GROUP_SIZE
 from ..kernels._validation import validate
 from ._losses import best_constant
-from ._rows import let_go
+from ._rows import let_go, mapped_file
 from ._types import TALLY, Data, History, Record, Scratch, empty_entries
 
 TOO_LARGE = (
@@ -29,6 +29,8 @@ TOO_LARGE = (
 
 # One call of the compiled loop, in multiply-adds: about 10 ms, so that Ctrl-C is heard.
 CALL_BUDGET = 8_000_000
+# A mapped file is let go of between calls: shorter ones leave less of it in memory.
+BUDGET_SHARE_OF_FILES = 4
 
 # What a row costs at most for each of its numbers: one number, and a wave.
 COSTLIEST_NUMBER = 30
@@ -147,6 +149,8 @@ def train(
         Of these epochs. Rows of a candidate that has stopped are NaN.
     """
     scratch = _scratch(data, plan, state)
+    is_mapped = mapped_file(data.X) is not None
+    budget = CALL_BUDGET // BUDGET_SHARE_OF_FILES if is_mapped else CALL_BUDGET
     records, n_epochs, capacity = [], 0, 1 if on_epoch else FIRST_RECORD
     # Overflow is how a divergence shows; the loop looks for it by itself.
     with np.errstate(all="ignore"):
@@ -156,11 +160,11 @@ def train(
             while record.filled[Filled.EPOCHS] < len(record.entries):
                 if not _is_unfinished(state, is_divergence_fatal) or is_cancelled():
                     break
-                advance(data, plan, candidates, state, scratch, record, CALL_BUDGET)
+                advance(data, plan, candidates, state, scratch, record, budget)
                 if plan.searches_line:
-                    search_line(data, plan, candidates, state, scratch, CALL_BUDGET)
+                    search_line(data, plan, candidates, state, scratch, budget)
                 if plan.validates:
-                    validate(validation, plan, candidates, state, scratch, CALL_BUDGET)
+                    validate(validation, plan, candidates, state, scratch, budget)
                 let_go(data.X, data.y)
                 timer.look()
             records.append(record)

@@ -18,16 +18,16 @@ def _record_dtype(**fields):
     return np.dtype((np.record, np.dtype(list(fields.items()), align=True)))
 
 
-# One of K models to be trained on the same mini-batches. A rule, a schedule and a
-# penalty read the numbers that they know.
+# One of K models to be trained on the same mini-batches. A rule and a schedule
+# read the numbers that they know.
 CANDIDATE = _record_dtype(
     target=np.int64,  # column of y
     rule=np.int64,
     beta_1=np.float64,
     beta_2=np.float64,
     epsilon=np.float64,
-    penalty=np.int64,
-    alpha=np.float64,
+    l2=np.float64,  # weights of ½‖w‖² and ‖w‖₁
+    l1=np.float64,
     schedule=np.int64,
     first_rate=np.float64,
     is_per_update=np.bool_,

@@ -23,6 +23,12 @@ from ._learner import Learner
 from ._training import warn_if_unfinished
 from ._validation import checked_validation
 
+# Numbers of threads, as joblib has them.
+JOBS = [
+    Interval(Integral, None, -1, closed="right"),
+    Interval(Integral, 1, None, closed="left"),
+    None,
+]
 # From this tol on, whoever stops early wants to.
 COARSE_TOL = 1e-3
 
@@ -144,7 +150,7 @@ class GradientTrained(Learner, CallbackSupportMixin, RegressorMixin, BaseEstimat
             is_coarse = self.tol >= COARSE_TOL
             untapped = np.zeros(1) if is_coarse else self._untapped(data)
             warn_if_unfinished(
-                owner, self._training, self.loss_, self.max_iter, untapped
+                owner, self._training, self.max_iter, untapped, self._large_gain
             )
         return self
 
@@ -206,6 +212,7 @@ class GradientTrained(Learner, CallbackSupportMixin, RegressorMixin, BaseEstimat
             is_single = self._takes_as_single(data, is_single)
             held_out = checked_validation(self, data, *validation)
             if is_first:
+                self._check_first_chunk(data)
                 seeds = self._seeds()
                 data, held_out = self._parted(data, held_out, seeds[1])
                 training = self._begun(data, is_single, *seeds)
@@ -216,7 +223,7 @@ class GradientTrained(Learner, CallbackSupportMixin, RegressorMixin, BaseEstimat
                 data, held_out = self._parted(data, held_out, split_seed)
                 training = self._resumed(data, is_single)
             tol = self.tol if self.early_stopping else None
-            self._learn(data, held_out, training, max_epochs=1, tol=tol)
+            self._learn(data, held_out, training, max_epochs=1, tol=tol, is_chunk=True)
         return self
 
     @property
@@ -256,7 +263,7 @@ class GradientTrained(Learner, CallbackSupportMixin, RegressorMixin, BaseEstimat
             X=data.X.astype(np.float64),
             y=data.y[:, 0].astype(np.float64),
             weight=weight.astype(np.float64),
-            alpha=0.0 if self.penalty is None else coordinates.alpha(self.alpha),
             **self._model_fields(coordinates, n_features),
             **self._lowered_loss(),
+            **self._lowered_penalty(coordinates),
         )

@@ -9,14 +9,20 @@ from sklearn.exceptions import ConvergenceWarning, DataConversionWarning
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from .._naming import naming
 from ..engine._objective import gabor
-from ..engine._restarts import draw_best_starts, fit_head, mark_saturated, race
+from ..engine._restarts import draw_best_starts, mark_saturated, race, with_heads
 from ..kernels._codes import Model
-from ._base import GradientTrained
+from ._base import JOBS, GradientTrained
 from ._coordinates import Coordinates
-from ._inputs import FLOATS, naming, refuse_foreign
+from ._inputs import FLOATS, refuse_foreign
 from ._training import stop_reasons
 from ._uncertainty import UncertaintyMixin, covariance
+
+# What is worth training for, as a share of the objective of a constant prediction. A
+# fit on all rows that ended well leaves less than a tenth of it; with mini-batches at a
+# constant rate training swings about its minimum.
+LARGE_GAIN, LARGE_GAIN_OF_BATCHES = 0.002, 0.05
 
 
 class GaborRegressor(UncertaintyMixin, GradientTrained):
@@ -53,11 +59,12 @@ class GaborRegressor(UncertaintyMixin, GradientTrained):
     alpha : float, default=1e-4
         Weight of the penalty, >= 0.
     init : "random" or array-like, default="random"
-        Where training starts. ``"random"`` draws 2048 starts, or twice `n_init`, and
-        trains those of the lowest objective on at most 1000 samples: the direction of w
+        Where training starts. ``"random"`` draws 2048 starts for one feature, 16384
+        for two and 65536 for more, at least twice `n_init`, and trains those of the
+        lowest objective on at most 1000 samples: the direction of w
         is uniform; along it the wave's centre z = 0 is uniform over the range of the
         data, and the phase that z runs through over half of that range is log-uniform
-        between 1.5 and 25.
+        between 1.5 and 25. See Notes for how often that finds the global minimum.
         An array is one start (n_features + 1,) or several (n_init, n_features + 1),
         φ₀ first. Amplitude and offset start at their least-squares values.
     n_init : int, default=8
@@ -136,7 +143,10 @@ class GaborRegressor(UncertaintyMixin, GradientTrained):
         epoch included.
     stop_reason_ : str
         ``"tol"``, ``"early_stopping"``, ``"max_iter"``, ``"callback"``, or
-        ``"saturated"`` where no sample sees the wave.
+        ``"saturated"`` where no sample sees the wave: neither its value nor its slope
+        is more than a thousandth of the largest target, or of the wave's height where
+        that is less. In `partial_fit`, where a chunk cannot judge the rest, both have
+        to be 0.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -150,16 +160,29 @@ class GaborRegressor(UncertaintyMixin, GradientTrained):
     Notes
     -----
     ``learning_rate="auto"`` trains the same wave on standardised data (features of mean
-    0 and variance 1; the target of size 1 where an amplitude is fitted),
-    in which one rate suits every parameter, and gives φ for the data as they are. The
-    rate there is that of `GradientRegressor` with the curvature of a wave of amplitude
-    1; adam moves z by at most 0.2 an update. The fit does not depend on the scale or
-    the origin of any feature then; only with a penalty all features share one scale.
+    0 and variance 1; the target of mean 0 where an offset is fitted, and of size 1
+    where an amplitude is), in which one rate suits every parameter, and gives φ for the
+    data as they are. The rate there is that of `GradientRegressor` with the curvature
+    of a wave of amplitude 1; adam moves z by at most 0.2 an update. The fit does not
+    depend on the scale or the origin of any feature then, nor on those of the target
+    that an amplitude and an offset take up; only with a penalty all features share one
+    scale. The first call of `partial_fit` sets the units for all, so its rows should
+    be many and like the rest; one in which no feature varies is refused.
+
+    With the number of features the share of starts that lie in the right valley falls
+    like a power. Of 20 waves of 300 samples in a cube, with noise 0.1 and w of length 8
+    to 20, the defaults found 20 of one feature, 20 of two, 19 of three and 1 of five;
+    64 runs of Levenberg-Marquardt from such starts found 17 of two, 7 of three and 4
+    of five. From four features on, start near an answer, or compare several fits.
 
     `covariance_` is σ²(DᵀSD)⁻¹ with D = ∂f/∂φ and σ² = Σ s r²/(n − p), n samples of
     positive weight and p trained parameters: the Gauss-Newton approximation that
     `scipy.optimize.curve_fit` gives. NaN, with a warning, where data do not determine
-    the parameters.
+    the parameters, or no sample sees the wave.
+
+    A `ConvergenceWarning` tells of an objective that stands still though the next step
+    of Gauss-Newton could lower it by more than 0.2 % of that of a constant prediction,
+    or 5 % with mini-batches.
 
     References
     ----------
@@ -183,7 +206,7 @@ class GaborRegressor(UncertaintyMixin, GradientTrained):
         "fit_offset": ["boolean"],
         "init": [StrOptions({"random"}), "array-like"],
         "n_init": [Interval(Integral, 1, None, closed="left")],
-        "n_jobs": [Integral, None],
+        "n_jobs": JOBS,
     }
     _parameter_constraints.pop("fit_intercept")
 
@@ -292,16 +315,23 @@ class GaborRegressor(UncertaintyMixin, GradientTrained):
         return (
             is_standard,
             self.input_scale,
+            is_standard and self.fit_offset,
             is_standard and self.fit_amplitude,
             is_standard and self.penalty is not None,
         )
 
     def _coordinates(self, data):
-        is_standard, input_scale, scales_target, is_isotropic = self._basis()
-        if not is_standard:
+        if self.learning_rate != "auto":
             return self._plain_coordinates(data.X.shape[1])
+        return self._standard_coordinates(data)
+
+    def _standard_coordinates(self, data):
         return Coordinates.standard(
-            data, input_scale, scales_target=scales_target, is_isotropic=is_isotropic
+            data,
+            self.input_scale,
+            centres_target=self.fit_offset,
+            scales_target=self.fit_amplitude,
+            is_isotropic=self.penalty is not None,
         )
 
     def _model_fields(self, coordinates, n_features):
@@ -331,19 +361,23 @@ class GaborRegressor(UncertaintyMixin, GradientTrained):
         return True
 
     def _first_phi(self, data, coordinates, is_single, seed):
-        n_features = data.X.shape[1]
         objective = self._objective_on(data, coordinates)
         is_warm = self.warm_start and self._has_trained
-        if isinstance(self.init, str) and not is_warm:
-            return draw_best_starts(objective, self._head_flags, self.n_init, seed)
-        shape = (objective.n_params if is_warm else n_features + 1,)
-        several = [] if is_warm else [(len(np.atleast_2d(self.init)), *shape)]
-        origin, phi = self._given_phi([shape, *several])
         if is_warm:
+            origin, phi = self._given_phi([(objective.n_params,)])
             self._check_start(origin, np.atleast_2d(phi))
-        phi = coordinates.inward(np.atleast_2d(phi))
+        elif isinstance(self.init, str):
+            phi = draw_best_starts(objective, self._head_flags, self.n_init, seed)
+        else:
+            shape = (data.X.shape[1] + 1,)
+            with naming("init"):
+                n_starts = len(np.atleast_2d(self.init))
+            _, phi = self._given_phi([shape, (n_starts, *shape)])
+        if is_warm or not isinstance(self.init, str):
+            phi = coordinates.inward(np.atleast_2d(phi))
+        phi = coordinates.settled(phi)
         if self._has_head and not is_warm:
-            phi = np.hstack([phi, fit_head(objective, phi, *self._head_flags)])
+            phi = with_heads(objective, phi, self._head_flags)
         return phi
 
     @property
@@ -368,7 +402,7 @@ class GaborRegressor(UncertaintyMixin, GradientTrained):
                 )
 
     def _run(self, data, plan, candidates, state, max_epochs, validation, on_epoch):
-        history = race(
+        return race(
             data,
             plan,
             candidates,
@@ -379,19 +413,49 @@ class GaborRegressor(UncertaintyMixin, GradientTrained):
             validation=validation,
             on_epoch=on_epoch,
         )
-        mark_saturated(data, plan, state)
-        return history
+
+    def _judge_end(self, data, plan, state, is_chunk):
+        mark_saturated(data, plan, state, is_chunk=is_chunk)
+
+    def _check_first_chunk(self, data):
+        asks_for_spread = self.learning_rate == "auto" or isinstance(self.init, str)
+        rows = data.weight > 0 if data.weight.size else slice(None)
+        if asks_for_spread and (np.ptp(data.X[rows], axis=0) == 0).all():
+            raise ValueError(
+                "No feature varies in the first chunk of X, so that it tells neither "
+                "the units of learning_rate='auto' nor where init='random' should "
+                "look. Begin with more rows, or set both as numbers."
+            )
+
+    @property
+    def _large_gain(self):
+        return LARGE_GAIN if self.batch_size is None else LARGE_GAIN_OF_BATCHES
+
+    def _untapped(self, data):
+        if self.stop_reason_ != "tol":
+            return np.zeros(1)
+        coordinates = self._standard_coordinates(data)
+        objective = self._objective_on(coordinates.data(data), coordinates)
+        gain = objective.gauss_newton_gain(coordinates.inward(self._last_phi()))
+        unit = coordinates.size / self._training.coordinates.size
+        return np.array([unit**2 * gain])
 
     def _parameters(self, phi):
         n_linear = self.n_features_in_ + 1
         amplitude, offset = phi[n_linear:] if self._has_head else (1.0, 0.0)
-        return {"phi_": phi[:n_linear], "amplitude_": amplitude, "offset_": offset}
+        return {
+            "phi_": phi[:n_linear],
+            "amplitude_": float(amplitude),
+            "offset_": float(offset),
+        }
 
     def _examine(self, data):
         objective = self._objective_on(data, self._plain_coordinates(data.X.shape[1]))
-        phi = self._last_phi()
-        self._covariance = covariance(objective, phi)
+        self._covariance = covariance(objective, self._last_phi())
         if self.stop_reason_ == "saturated":
+            self._covariance[np.ix_(objective.is_trained, objective.is_trained)] = (
+                np.nan
+            )
             warnings.warn(
                 "GaborRegressor ended where no sample sees the wave: |z| is so large "
                 "that its value and its slope vanish, and with them the gradient. "

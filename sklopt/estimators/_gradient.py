@@ -1,20 +1,24 @@
 """Linear regression whose optimizer is a hyperparameter."""
 
+from numbers import Real
+
 import numpy as np
+from joblib import effective_n_jobs
 from sklearn.base import MultiOutputMixin
-from sklearn.utils._param_validation import StrOptions
+from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from .._naming import naming
 from ..engine._curvature import untapped_gain
 from ..engine._full_batch import condensed, is_possible, pays
 from ..engine._losses import has_largest_curvature, mean_of
-from ..engine._lowering import as_description, lower_batch_size
-from ..engine._train import train
+from ..engine._lowering import as_description, lower_batch_size, lower_penalty
+from ..engine._threads import train_in_threads
 from ..kernels._codes import Loss, Model
 from ..losses import LOSSES, Gamma, Poisson
 from ..solvers import SOLVERS
-from ._base import GradientTrained
-from ._inputs import FLOATS, naming, refuse_foreign
+from ._base import JOBS, GradientTrained
+from ._inputs import FLOATS, refuse_foreign
 from ._uncertainty import UncertaintyMixin, covariance
 
 
@@ -25,7 +29,7 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
     φ₀ is the intercept, w = φ₁…φ_d are the coefficients and s the sample weights. ℓ is
     (z − y)² unless `loss` is another, and ``penalty="l2"`` adds alpha·½‖w‖². The
     gradient of a mini-batch B is g = Σ_{i∈B} sᵢ ∇ℓᵢ / (|B|·s̄) + alpha·w, with s̄ the
-    mean weight of the training set.
+    mean weight of the training set. Other penalties are told of at `penalty`.
 
     Parameters
     ----------
@@ -52,10 +56,16 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
         or an object of `sklopt.losses`, where the formulas are. With ``"poisson"`` and
         ``"gamma"`` z is the logarithm of the predicted mean; y must not be negative for
         the one and be positive for the other.
-    penalty : {"l2"} or None, default=None
-        ``"l2"`` adds alpha·½‖w‖² to the objective.
+    penalty : {"l2", "l1", "elasticnet"} or None, default=None
+        What is added to the objective, alpha·R(w): ½‖w‖² for ``"l2"``, ‖w‖₁ for
+        ``"l1"`` and (1 − l1_ratio)·½‖w‖² + l1_ratio·‖w‖₁ for ``"elasticnet"``. ‖w‖₁
+        makes coefficients exactly zero, by a step of its own (see Notes); it does not
+        go with ``schedule="line_search"``.
     alpha : float, default=1e-4
-        Weight of the penalty, >= 0.
+        Weight of the penalty, >= 0. `sklearn.linear_model.Lasso`, whose loss has the
+        factor ½, calls half of it alpha.
+    l1_ratio : float, default=0.15
+        Share of ‖w‖₁ in ``"elasticnet"``, from 0 to 1.
     fit_intercept : bool, default=True
         Whether φ₀ is trained; else it stays 0.
     init : array-like, default=None
@@ -106,6 +116,9 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
     compute_covariance : bool, default=False
         Whether to compute `covariance_`: a pass over X of n_samples · n_features²
         operations. For the squared error only.
+    n_jobs : int or None, default=None
+        Threads that share several targets. None is one, −1 one for every core. The
+        outcome is the same, to the last digit, for any number of them.
 
     Attributes
     ----------
@@ -192,6 +205,16 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
     needs about as many updates as the mean of y is large, as its steps are long where
     training begins, at a mean of 1: divide large targets by their mean.
 
+    Of a penalty the gradient g holds the smooth part. For l1·‖w‖₁ every update ends
+    with a proximal step, which moves each coefficient by a threshold toward 0, and to
+    exactly 0 if that is nearer: the rate times l1, for adam in each coordinate
+    rate·l1/(√ṽ + ε). `sklopt.solvers` has the formula of each solver. A coefficient
+    leaves 0 if g exceeds l1 there, which that of a few rows may do at any rate: full
+    batches find the zeros of the minimum, mini-batches best by a solver that averages.
+    ``gradient_norm`` of `history_` is that of g, which does not vanish where l1 holds
+    it. The l1 of SGDRegressor is another algorithm, the cumulative clipping of Tsuruoka
+    et al.: its minimum is the same, its steps are not.
+
     A diverging fit raises a ValueError and leaves the estimator as it was.
 
     References
@@ -213,8 +236,11 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
 
     _parameter_constraints: dict = GradientTrained._parameter_constraints | {
         "loss": [StrOptions(set(LOSSES)), *LOSSES.values()],
+        "penalty": [StrOptions({"l1", "l2", "elasticnet"}), None],
+        "l1_ratio": [Interval(Real, 0, 1, closed="both")],
         "precompute": [StrOptions({"auto"}), "boolean"],
         "compute_covariance": ["boolean"],
+        "n_jobs": JOBS,
     }
 
     def __init__(
@@ -227,6 +253,7 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
         loss="squared_error",
         penalty=None,
         alpha=1e-4,
+        l1_ratio=0.15,
         fit_intercept=True,
         init=None,
         max_iter=1000,
@@ -241,6 +268,7 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
         verbose=0,
         precompute="auto",
         compute_covariance=False,
+        n_jobs=None,
     ):
         self.solver = solver
         self.learning_rate = learning_rate
@@ -249,6 +277,7 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
         self.loss = loss
         self.penalty = penalty
         self.alpha = alpha
+        self.l1_ratio = l1_ratio
         self.fit_intercept = fit_intercept
         self.init = init
         self.max_iter = max_iter
@@ -263,6 +292,7 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
         self.verbose = verbose
         self.precompute = precompute
         self.compute_covariance = compute_covariance
+        self.n_jobs = n_jobs
 
     def predict(self, X):
         """Predict with the fitted linear model, ŷ = φ₀ + Σⱼ φⱼxⱼ.
@@ -296,6 +326,7 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
         is_squared = self._lowered_loss()["loss"] == Loss.SQUARED_ERROR
         if not is_squared:
             self._refuse_what_is_of_squared_error()
+        self._refuse_covariance_of_selected()
         solver = as_description(self.solver, SOLVERS)
         n_samples = len(data.X)
         is_full = lower_batch_size(self.batch_size, solver, n_samples) == n_samples
@@ -304,7 +335,8 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
             return data
         if self.precompute == "auto" and not pays(data, max_epochs):
             return data
-        return condensed(data)
+        few = condensed(data)
+        return data if few is None else few
 
     def _refuse_what_is_of_squared_error(self):
         for name in ("precompute", "compute_covariance"):
@@ -313,6 +345,19 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
                     f"{name}=True goes with loss='squared_error' only, not with "
                     f"loss={self.loss!r}."
                 )
+
+    def _refuse_covariance_of_selected(self):
+        penalty = self._lowered_penalty(self._plain_coordinates(0))
+        if self.compute_covariance and penalty["l1"] > 0:
+            raise ValueError(
+                "compute_covariance=True goes with penalty='l2' or None, not with "
+                f"penalty={self.penalty!r}: coefficients that the data have selected "
+                "have no covariance of this kind."
+            )
+
+    def _lowered_penalty(self, coordinates):
+        # One unit for all: only a wave is ever trained in other coordinates.
+        return lower_penalty(self.penalty, self.alpha, self.l1_ratio)
 
     def _first_phi(self, data, coordinates, is_single, seed):
         shape = data.y.shape[1], data.X.shape[1] + 1
@@ -330,12 +375,13 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
             )
 
     def _run(self, data, plan, candidates, state, max_epochs, validation, on_epoch):
-        return train(
+        return train_in_threads(
             data,
             plan,
             candidates,
             state,
             max_epochs,
+            n_threads=effective_n_jobs(self.n_jobs),
             is_divergence_fatal=True,
             validation=validation,
             on_epoch=on_epoch,
@@ -360,9 +406,9 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
         loss = self._lowered_loss()
         if not has_largest_curvature(loss["loss"]):
             return super()._untapped(data)
-        alpha = 0.0 if self.penalty is None else self.alpha
-        phi = self._training.outcome
-        return untapped_gain(data, phi, self.fit_intercept, alpha, *loss.values())
+        penalty = self._lowered_penalty(self._training.coordinates)
+        phi, numbers = self._training.outcome, [*penalty.values(), *loss.values()]
+        return untapped_gain(data, phi, self.fit_intercept, *numbers)
 
     def _model_fields(self, coordinates, n_features):
         is_trained = np.ones(n_features + 1, dtype=bool)

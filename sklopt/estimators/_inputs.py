@@ -1,12 +1,12 @@
 """From what users pass to what the engine reads, or a clear refusal."""
 
-import re
 from contextlib import contextmanager
 
 import numpy as np
 from sklearn.utils import assert_all_finite, check_array, check_consistent_length
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
+from .._naming import naming
 from ..engine._rows import mapped_file, row_blocks
 from ..engine._types import Data, read_only
 
@@ -62,17 +62,6 @@ def checked_weight(sample_weight, X, name):
         weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
         assert_all_finite(weight, input_name=name)
     return mean_one(weight).astype(X.dtype, copy=False)
-
-
-@contextmanager
-def naming(name):
-    """Let errors of the body name the input that they are about."""
-    try:
-        yield
-    except (TypeError, ValueError) as error:
-        if re.search(rf"\b{name}\b", str(error)):
-            raise
-        raise type(error)(f"{name}: {error}") from error
 
 
 @contextmanager

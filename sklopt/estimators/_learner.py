@@ -5,6 +5,7 @@ from numbers import Integral
 import numpy as np
 from sklearn.utils import check_array, check_random_state
 
+from .._naming import naming
 from ..engine._losses import check_targets
 from ..engine._lowering import (
     as_description,
@@ -28,8 +29,8 @@ from ..losses import LOSSES
 from ..schedules import SCHEDULES, LineSearch
 from ..solvers import SOLVERS
 from ._coordinates import Coordinates
-from ._inputs import finite_cast, naming
-from ._training import Training, raise_if_diverged, stop_reasons
+from ._inputs import finite_cast
+from ._training import LARGE_GAIN, Training, raise_if_diverged, stop_reasons
 from ._validation import split
 from ._verbose import reporter
 
@@ -57,7 +58,8 @@ class Learner:
     - `_parameters(phi)`: fitted attributes, and `_examine(data)`: a last look at them.
 
     and where it differs from the plain case: `_takes_as_single`, `_basis` and
-    `_coordinates`, `_trained_on`, `_untapped`.
+    `_coordinates`, `_trained_on`, `_check_first_chunk`, `_judge_end`, `_untapped` and
+    `_large_gain`.
     """
 
     @property
@@ -83,6 +85,17 @@ class Learner:
     def _trained_on(self, data, max_epochs):
         """The data, or others with the same objective."""
         return data
+
+    def _check_first_chunk(self, data):
+        """Refuse data that tell too little to begin a `partial_fit` with."""
+
+    def _judge_end(self, data, plan, state, is_chunk):
+        """Set the status of candidates that ended in a way of the model's own."""
+
+    @property
+    def _large_gain(self):
+        """Which share of a constant prediction's objective is worth training for."""
+        return LARGE_GAIN
 
     def _untapped(self, data):
         """By how much the objectives could easily be lower."""
@@ -173,11 +186,14 @@ class Learner:
         phi = training.coordinates.outward(training.outcome)[training.best]
         return phi[0] if training.is_single else phi
 
-    def _learn(self, data, held_out, training, max_epochs, tol, watch=None):
+    def _learn(
+        self, data, held_out, training, max_epochs, tol, watch=None, is_chunk=False
+    ):
         """Train, and publish the outcome.
 
         `held_out` are the rows for validation, or None; `watch` gives, for a training,
-        what is called after each of its epochs.
+        what is called after each of its epochs; `is_chunk` says that the data may be a
+        part of those that are to be fitted.
         """
         is_new, coordinates = training.is_new, training.coordinates
         inner = self._trained_on(coordinates.data(data), max_epochs)
@@ -195,6 +211,7 @@ class Learner:
         history = self._run(
             inner, plan, candidates, state, max_epochs, validation, on_epoch
         )
+        self._judge_end(inner, plan, state, is_chunk)
         final = objective(inner, plan, candidates, state.phi)
         state.progress["final"] = loss = final
         if self.early_stopping:
@@ -229,18 +246,23 @@ class Learner:
         """What the engine reads of the loss."""
         return lower_loss(as_description(self.loss, LOSSES))
 
+    def _lowered_penalty(self, coordinates):
+        """What the engine reads of the penalty, in given coordinates."""
+        alpha = 0.0 if self.penalty is None else coordinates.alpha(self.alpha)
+        return lower_penalty(self.penalty, alpha)
+
     def _lowered(self, data, validation, training, tol):
         """What the engine reads of the parameters, and the training as it begins."""
         n_samples, n_features = data.X.shape
         solver = as_description(self.solver, SOLVERS)
         schedule = as_description(self.schedule, SCHEDULES)
         batch_size = lower_batch_size(self.batch_size, solver, n_samples)
-        check_line_search(solver, schedule, batch_size, n_samples)
+        penalty = self._lowered_penalty(training.coordinates)
+        check_line_search(solver, schedule, batch_size, n_samples, penalty["l1"])
         loss = self._lowered_loss()
         for part in (data, *([validation.data] if validation else [])):
             check_targets(loss["loss"], part.y)
         model = self._model_fields(training.coordinates, n_features)
-        alpha = 0.0 if self.penalty is None else training.coordinates.alpha(self.alpha)
         rate = self.learning_rate
         if rate == "auto":
             has_intercept = bool(model["is_trained"][0])
@@ -263,7 +285,13 @@ class Learner:
                 loss["loss"],
             )
             rate = auto_rate(
-                training.curvature, solver, schedule, ell, alpha, batch_size, n_samples
+                training.curvature,
+                solver,
+                schedule,
+                ell,
+                penalty["l2"],
+                batch_size,
+                n_samples,
             )
         n_updates = -(-n_samples // batch_size)
         candidates = lower_candidates(
@@ -273,7 +301,7 @@ class Learner:
             patience=lower_patience(self.n_iter_no_change, tol, solver, n_updates),
             **lower_solver(solver),
             **lower_schedule(schedule, self.max_iter),
-            **lower_penalty(self.penalty, alpha),
+            **penalty,
         )
         plan = lower_plan(
             candidates,

@@ -272,14 +272,15 @@ def raise_if_diverged(owner, training, candidates, history, *, is_auto):
     )
 
 
-def warn_if_unfinished(owner, training, loss, max_iter, untapped):
+def warn_if_unfinished(owner, training, max_iter, untapped, large_gain):
     """Warn of a training that did not end at a minimum.
 
-    `untapped` are the parts of the objectives that could easily be gained.
+    `untapped` are the parts of the objectives that could easily be gained, of which
+    `large_gain` says what share of a constant prediction's is worth a word.
     """
     progress = training.state.progress[training.best]
     judge = "validation loss" if training.stops_early else "objective"
-    loss = np.atleast_1d(loss) / training.coordinates.size**2
+    loss = training.loss[training.best]
     trivial, negligible = progress["trivial"], NEGLIGIBLE * progress["reference"]
     if (loss > NOISE * progress["reference"]).any():
         trouble = (
@@ -301,12 +302,13 @@ def warn_if_unfinished(owner, training, loss, max_iter, untapped):
             "raise the learning rate, or standardise the features, e.g. with "
             "StandardScaler."
         )
-    elif (is_large := (untapped > LARGE_GAIN * trivial) & (trivial > negligible)).any():
+    elif (is_large := (untapped > large_gain * trivial) & (trivial > negligible)).any():
         share = (untapped[is_large] / loss[is_large]).max()
         trouble = (
-            "stands still, yet one coefficient alone could lower the objective by "
-            f"{share:.0%}: features are of very different scales, or "
-            "far from 0. Standardise them, e.g. with StandardScaler, or lower tol."
+            "stands still, yet the objective could easily be lower by "
+            f"{share:.0%}: features are of very different scales or far from 0, or the "
+            "learning rate does not suit. Standardise the features, e.g. with "
+            "StandardScaler, take learning_rate='auto', or lower tol."
         )
     else:
         return

@@ -5,8 +5,6 @@ import warnings
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from ..engine._objective import NUMBERS_AT_ONCE
-
 # Trained parameters whose columns of ∂f/∂φ are closer to dependence are not determined.
 LARGEST_CONDITION = 1e10
 
@@ -45,14 +43,9 @@ def _triangle(objective, phi):
     """R with RᵀR = DᵀSD of the trained parameters, and Σ s r²; in blocks of rows."""
     n_samples, is_trained = len(objective.y), objective.is_trained
     ridge = np.zeros(len(phi))
-    ridge[1 : objective.X.shape[1] + 1] = n_samples * objective.alpha / 2
+    ridge[1 : objective.X.shape[1] + 1] = n_samples * objective.l2 / 2
     R, squares = np.diag(np.sqrt(ridge))[:, is_trained], 0.0
-    n_rows = max(1, NUMBERS_AT_ONCE // len(phi))
-    for first in range(0, n_samples, n_rows):
-        rows = slice(first, first + n_rows)
-        block = objective._replace(
-            X=objective.X[rows], y=objective.y[rows], weight=objective.weight[rows]
-        )
+    for block in objective.blocks():
         root = np.sqrt(block.weight)
         D = root[:, np.newaxis] * block.jacobian(phi)[:, is_trained]
         R = np.linalg.qr(np.vstack([R, D]), mode="r")
@@ -84,4 +77,4 @@ class UncertaintyMixin:
                 RuntimeWarning,
                 stacklevel=3,
             )
-        return self._covariance
+        return self._covariance.copy()

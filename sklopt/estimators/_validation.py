@@ -5,13 +5,13 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.validation import validate_data
 
+from .._naming import naming
 from ..engine._types import Data, read_only
 from ._inputs import (
     FLOATS,
     checked_weight,
     finite_cast,
     mean_one,
-    naming,
     refuse_foreign,
 )
 

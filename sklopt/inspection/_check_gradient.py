@@ -7,7 +7,7 @@ from sklearn.utils import check_array
 from sklearn.utils._optional_dependencies import check_pandas_support
 from sklearn.utils._param_validation import Interval, validate_params
 
-from ..estimators._inputs import naming
+from .._naming import naming
 from ._parameters import objective_of, parameter_names, parameters_at
 
 STEPS = np.logspace(-1, -12, 12)
@@ -76,6 +76,10 @@ def check_gradient(estimator, X, y, sample_weight=None, *, at=None, h=STEPS):
     As h falls, the error first falls with it like h² (truncation: ∂³J/∂φⱼ³·h²/6, which
     is 0 for a linear model) and then rises like ε·J/h (rounding, ε = 2.2e-16). Where no
     h gives a small error, the gradient is wrong.
+
+    An l1 penalty has a kink where a coefficient is 0: there both sides are the middle
+    of two slopes, and a coefficient less than h from 0 has an error of the size of the
+    penalty's weight.
 
     Parameters
     ----------

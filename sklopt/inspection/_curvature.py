@@ -8,7 +8,7 @@ from scipy.linalg import eigh
 from sklearn.utils._param_validation import Interval, validate_params
 
 from ._frozen import FrozenArrays
-from ._parameters import objective_of, parameters_at
+from ._parameters import objective_of, parameter_names, parameters_at
 
 # Eigenvalues below this share of the largest are zero, parameters taken in units in
 # which each has a curvature of about 1.
@@ -148,7 +148,8 @@ def curvature(estimator, X, y, sample_weight=None, *, at=None, tol=1e-2):
         If `at` is None and the estimator is not fitted.
     ValueError
         If `at` has another shape or moves a parameter that is not trained, or if J or
-        a derivative of it overflows there.
+        a derivative of it overflows there, or does not exist, as where a coefficient is
+        0 and has an l1 penalty.
 
     See Also
     --------
@@ -197,6 +198,7 @@ def curvature(estimator, X, y, sample_weight=None, *, at=None, tol=1e-2):
             "tell of, and a gradient other than 0 in its minimum."
         )
     phi = parameters_at(estimator, J, at)
+    _refuse_kinks(J, phi)
     with np.errstate(over="ignore", invalid="ignore"):
         loss, g, H = float(J.value(phi)), J.gradient(phi), J.hessian(phi)
     if not (np.isfinite(loss) and np.isfinite(g).all() and np.isfinite(H).all()):
@@ -223,6 +225,17 @@ def curvature(estimator, X, y, sample_weight=None, *, at=None, tol=1e-2):
         suggested_rate=rate,
         suggested_momentum=momentum,
     )
+
+
+def _refuse_kinks(J, phi):
+    has_kink = J.kinks(phi)
+    if has_kink.any():
+        names = [parameter_names(J)[p] for p in np.flatnonzero(has_kink)]
+        raise ValueError(
+            f"The l1 penalty has a kink where a coefficient is exactly 0, as "
+            f"{', '.join(names)} at this point: there is no Hessian. Pass another "
+            "point in `at`, or take penalty='l2' or None."
+        )
 
 
 def _units(size):

@@ -205,7 +205,7 @@ def _plain_auto_rate(estimator, J):
         isinstance(schedule, LineSearch),
     )
     ell = loss_curvature(data, J.model, J.window, J.has_head, J.loss)
-    rate = auto_rate(curvature, solver, schedule, ell, J.alpha, batch_size, len(J.y))
+    rate = auto_rate(curvature, solver, schedule, ell, J.l2, batch_size, len(J.y))
     return float(np.squeeze(rate))
 
 

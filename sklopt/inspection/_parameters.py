@@ -6,7 +6,7 @@ from sklearn.utils import check_array
 from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.validation import check_is_fitted
 
-from ..estimators._inputs import naming
+from .._naming import naming
 
 # What a parameter is where it is not trained; the wave's amplitude is 1.
 UNTRAINED = {"amplitude": 1.0}

@@ -65,13 +65,6 @@ class Loss(Code):
     GAMMA = 7
 
 
-class Penalty(Code):
-    """What the size of the coefficients costs; the ladders are in `_penalties`."""
-
-    NONE = 0
-    L2 = 1
-
-
 class Status(Code):
     """What a candidate is doing, or why it stopped."""
 

@@ -26,7 +26,8 @@ from ._models import (
     model_cost,
     prediction_at,
 )
-from ._penalties import add_penalty_gradient, penalty_value
+from ._penalties import add_smooth_gradient, penalty_value
+from ._proximal import apply_proximal_step, shrink
 from ._records import distance, norm, record_point, record_update, remember
 from ._rows import row_loss, row_slope, row_weight
 from ._rules import apply_rule, look_ahead
@@ -183,6 +184,7 @@ def open_batch(plan, candidates, state, scratch):
         if plan.looks_ahead:
             rate = tally.rate if candidates[k].rule == Rule.NESTEROV else 0.0
             look_ahead(state.phi, state.slots, k, rate, scratch.point)
+            shrink(plan, candidates[k], scratch.point, k, rate)
 
 
 @kernel
@@ -242,14 +244,23 @@ def close_batch(plan, candidates, state, scratch, point, size):
                     tally.rate,
                     progress.slot_age,
                 )
+                apply_proximal_step(
+                    plan,
+                    candidate,
+                    state.phi,
+                    state.slots,
+                    k,
+                    tally.rate,
+                    progress.slot_age,
+                )
                 progress.n_updates += 1
                 progress.slot_age += 1
 
 
 @kernel
 def finish_gradient(plan, candidate, point, gradient, k):
-    """Add alpha ∇R(w) to g; take out of it what is not trained."""
-    add_penalty_gradient(plan, candidate, point, k, gradient)
+    """Add the penalty's smooth part to g; take out of it what is not trained."""
+    add_smooth_gradient(plan, candidate, point, k, 1.0, gradient)
     for p in range(gradient.shape[1]):
         if not plan.is_trained[p]:
             gradient[k, p] = 0.0

@@ -1,42 +1,32 @@
-"""Penalties on the coefficients w = φ₁…φ_d; φ₀ and a head are never penalised."""
+"""Penalties on the coefficients w = φ₁…φ_d; φ₀ and a head are never penalised.
 
-from ._codes import Penalty
+Every penalty is a sum l2·½‖w‖² + l1·‖w‖₁ with weights of its own for each candidate.
+The first part is smooth and goes through the gradient. The second has a kink where a
+coefficient is 0, and its own step, which is in `_proximal`.
+"""
+
 from ._compilation import kernel
 
 
 @kernel
-def l2_value(phi, k, n_weights):
-    """R(w) = ½ ‖w‖²."""
-    total = 0.0
-    for p in range(1, n_weights + 1):
-        total += phi[k, p] * phi[k, p]
-    return 0.5 * total
-
-
-@kernel
-def add_l2_gradient(phi, k, n_weights, alpha, gradient):
-    """Add alpha · ∇R(w) = alpha · w."""
-    for p in range(1, n_weights + 1):
-        gradient[k, p] += alpha * phi[k, p]
-
-
-@kernel
 def penalty_value(plan, candidate, phi, k):
-    """alpha · R(w) of candidate k."""
-    if candidate.penalty == Penalty.L2:
-        return candidate.alpha * l2_value(phi, k, plan.n_weights)
-    return 0.0
+    """l2·½‖w‖² + l1·‖w‖₁ of candidate k."""
+    total = 0.0
+    if candidate.l2 > 0.0:
+        for p in range(1, plan.n_weights + 1):
+            total += phi[k, p] * phi[k, p]
+        total *= 0.5 * candidate.l2
+    if candidate.l1 > 0.0:
+        size = 0.0
+        for p in range(1, plan.n_weights + 1):
+            size += abs(phi[k, p])
+        total += candidate.l1 * size
+    return total
 
 
 @kernel
-def add_penalty_gradient(plan, candidate, phi, k, gradient):
-    """Add alpha · ∇R(w) of candidate k to its gradient."""
-    if candidate.penalty == Penalty.L2:
-        add_l2_gradient(phi, k, plan.n_weights, candidate.alpha, gradient)
-
-
-@kernel
-def descend_penalty(plan, candidate, phi, k, rate):
-    """φ ← φ − rate · alpha · ∇R(w), in place."""
-    if candidate.penalty == Penalty.L2:
-        add_l2_gradient(phi, k, plan.n_weights, -rate * candidate.alpha, phi)
+def add_smooth_gradient(plan, candidate, phi, k, step, gradient):
+    """Add step · l2 · w, which at a step of 1 is the gradient of the smooth part."""
+    if candidate.l2 > 0.0:
+        for p in range(1, plan.n_weights + 1):
+            gradient[k, p] += step * candidate.l2 * phi[k, p]

@@ -10,7 +10,8 @@ from ._batches import row_at
 from ._codes import Status
 from ._compilation import kernel
 from ._models import add_row_gradient, linear_predictor, prediction_at
-from ._penalties import descend_penalty, penalty_value
+from ._penalties import add_smooth_gradient, penalty_value
+from ._proximal import shrink
 from ._records import record_update
 from ._rows import row_loss, row_slope, row_weight
 from ._schedules import rate_at
@@ -46,7 +47,8 @@ def descend_row(data, plan, candidate, state, tally, k, row, weight):
         if candidate.is_per_update:
             tally.rate = rate_at(plan, candidate, progress)
         slope = row_slope(data, plan, candidate, row, prediction)
-        descend_penalty(plan, candidate, phi, k, tally.rate)
+        add_smooth_gradient(plan, candidate, phi, k, -tally.rate, phi)
         add_row_gradient(plan, data, row, z, phi, k, -tally.rate * slope, phi)
+        shrink(plan, candidate, phi, k, tally.rate)
         progress.n_updates += 1
         progress.slot_age += 1

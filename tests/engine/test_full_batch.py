@@ -2,13 +2,14 @@
 
 import os
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from cases import SCHEDULES, SOLVERS, is_allowed
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from sklopt import GradientRegressor
 from sklopt.engine import _rows, _train
@@ -70,6 +71,8 @@ def test_same_steps(solver, schedule, is_weighted):
     "params",
     [
         {"penalty": "l2", "alpha": 0.3},
+        {"penalty": "l1", "alpha": 0.5},
+        {"penalty": "elasticnet", "alpha": 0.5},
         {"fit_intercept": False},
         {"init": [1.0, 2, 3, 4, 5, 6, 7]},
     ],
@@ -236,3 +239,65 @@ def test_overflow_is_named(X_scale, y_scale, message):
     X, y, _ = make_problem()
     with pytest.raises(ValueError, match=message):
         GradientRegressor(precompute=True).fit(X_scale * X, y_scale * y)
+
+
+def spoiled(name):
+    """Data whose products cannot hold what the samples tell."""
+    X, y, _ = make_problem(n_samples=4000, offset=0.0)
+    X, y = X.copy(), y - y.mean()
+    if name == "a row outweighs all others":
+        X[5] = 1e9
+    elif name == "far from 0":
+        X += 1e12
+    elif name == "year":
+        X[:, 0] = np.random.default_rng(1).integers(1950, 2030, len(X))
+    elif name == "squares underflow":
+        X[:, 3] *= 1e-170
+    elif name == "inverse overflows":
+        X[:, 3] *= 1e-310
+    return X, y
+
+
+@pytest.mark.parametrize("precompute", ["auto", True])
+@pytest.mark.parametrize("solver", ["gd", "nesterov"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a row outweighs all others",
+        "far from 0",
+        "squares underflow",
+        "inverse overflows",
+    ],
+)
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_samples_are_used_where_products_lose_digits(name, solver, precompute):
+    X, y = spoiled(name)
+    model = GradientRegressor(solver, batch_size=None, precompute=precompute).fit(X, y)
+    direct = clone(model).set_params(precompute=False).fit(X, y)
+    assert_allclose(model.loss_, np.mean((model.predict(X) - y) ** 2), rtol=1e-9)
+    assert_allclose(model.loss_, direct.loss_, rtol=1e-9)
+
+
+@pytest.mark.parametrize("name", ["year", "nothing"])
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_products_are_used_where_they_hold_all_digits(name):
+    X, y = spoiled(name)
+    few = condensed(Data(X, y[:, None], np.empty(0)))
+    assert len(few.X) < 10
+    model = GradientRegressor("nesterov", batch_size=None, precompute=True).fit(X, y)
+    assert_allclose(model.loss_, np.mean((model.predict(X) - y) ** 2), rtol=1e-9)
+
+
+def test_fits_at_once_leave_the_number_of_blas_threads_alone():
+    X, y, _ = make_problem(n_samples=20_000)
+    model = GradientRegressor(max_iter=3, tol=None, precompute=True)
+
+    def blas_threads():
+        infos = threadpool_info()
+        return [i["num_threads"] for i in infos if i["user_api"] == "blas"]
+
+    with threadpool_limits(2, user_api="blas"):
+        before = blas_threads()
+        with ThreadPoolExecutor(3) as pool:
+            list(pool.map(lambda _: clone(model).fit(X, y), range(60)))
+        assert blas_threads() == before

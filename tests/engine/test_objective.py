@@ -26,6 +26,6 @@ def test_terms_of_opposite_signs_add_up_in_size(head):
     if head:
         phi = np.append(phi, [20.0, 0.0])
     terms = 2 * J.gauss_newton(phi).diagonal()
-    terms[1:3] += 2 * J.alpha
+    terms[1:3] += 2 * J.l2
     total = J.curvature_size(phi) + J.hessian(phi).diagonal()
     np.testing.assert_allclose(total, terms, rtol=1e-12)

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 import reference
 from cases import (
+    BATCH_SIZES,
     GRID,
     LOSSES,
     N_EPOCHS,
+    PENALTIES,
     SCHEDULES,
     every_loss,
     every_pair,
@@ -17,6 +19,7 @@ from cases import (
     make_model,
     make_problem,
     make_weights,
+    penalty_weights,
     targets_for,
     train_twin,
 )
@@ -52,8 +55,14 @@ def assert_equals_twin(model, X, y, sample_weight=None, tolerance=DOUBLE):
     np.testing.assert_allclose(model.coef_, twin.path[-1, 1:], **tolerance)
     assert model.t_ == len(twin.steps) - 1
     assert model.n_iter_ == len(twin.losses)
-    alpha = model.alpha if model.penalty == "l2" else 0.0
-    J = reference.objective(twin.path[-1], X, y, sample_weight, alpha, loss_twin(model))
+    J = reference.objective(
+        twin.path[-1],
+        X,
+        y,
+        sample_weight,
+        loss=loss_twin(model),
+        **penalty_weights(model),
+    )
     np.testing.assert_allclose(model.loss_, J, **tolerance)
 
 
@@ -107,8 +116,24 @@ def test_names_take_the_documented_parameters_of_losses(loss):
 def test_equals_twin_with_penalty(solver, schedule, batch_size, is_weighted):
     X, y = make_problem()
     weights = make_weights() if is_weighted else None
-    model = make_model(solver, schedule, batch_size, penalty="l2", alpha=0.7)
+    model = make_model(solver, schedule, batch_size, **PENALTIES["l2"])
     assert_equals_twin(model, X, y, weights)
+
+
+@pytest.mark.parametrize("batch_size", BATCH_SIZES)
+@pytest.mark.parametrize("penalty", ["l1", "elasticnet"])
+@every_solver
+def test_equals_twin_with_zeros(solver, penalty, batch_size):
+    # Steps long enough for coefficients to become zero, and to leave it again.
+    X, y = make_problem()
+    model = make_model(solver, "step_decay", batch_size, learning_rate=0.05)
+    model.set_params(store_path="step", **PENALTIES[penalty])
+    init = [0.0, 0.3, 0.2, -0.2]
+    assert_equals_twin(model.set_params(init=init), X, y, make_weights())
+    is_zero = model.path_[:, 1:] == 0
+    assert is_zero.any()
+    assert not is_zero.all()
+    assert (model.path_[1:, 0] != 0).all()  # the intercept is not penalised
 
 
 @every_pair
@@ -167,8 +192,9 @@ def test_equals_twin_wherever_the_loop_pauses(
 @pytest.mark.parametrize("schedule", ["constant", "inverse_scaling_per_update"])
 def test_equals_twin_uncompiled(solver, schedule):
     X, y = make_problem()
-    model = make_model(solver, schedule, 7, penalty="l2", alpha=0.7)
-    assert_equals_twin(model, X, y, make_weights())
+    for penalty in PENALTIES.values():
+        model = make_model(solver, schedule, 7, **penalty)
+        assert_equals_twin(model, X, y, make_weights())
 
 
 @pytest.mark.reduced

@@ -65,6 +65,16 @@ BAD_DATA = {
     "X: None": ({"X": None}, ValueError, "X: Expected 2D array, got scalar array"),
     "X: complex": ({"X": X + 1j}, ValueError, f"X: {IS_COMPLEX}"),
     "X: words": ({"X": WORDS}, ValueError, f"X: {IS_WORD}"),
+    "X: beyond double": (
+        {"X": replaced(X.astype(object), 10**400)},
+        ValueError,
+        "X: int too large to convert to float",
+    ),
+    "y: beyond double": (
+        {"y": replaced(Y.astype(object), 10**400)},
+        ValueError,
+        "y: int too large to convert to float",
+    ),
     "X: objects": ({"X": WORDS.astype(object)}, ValueError, f"X: {IS_OBJECT}"),
     "X: 1-D": ({"X": X[:, 0]}, ValueError, "X: Expected 2D array, got 1D array"),
     "X: 3-D": ({"X": X[:, :, None]}, ValueError, f"X: {IS_3D}"),
@@ -216,3 +226,14 @@ def test_interrupted_training_changes_nothing(error, method, monkeypatch):
         twin.fit(X, Y)
         model.set_params(warm_start=False).fit(X, Y)
         assert_array_equal(model.coef_, twin.coef_)
+
+
+def test_errors_that_ask_for_more_than_words_are_named():
+    class Unreadable:
+        def __float__(self):
+            raise UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte")
+
+    rows = X.astype(object)
+    rows[0, 0] = Unreadable()
+    with pytest.raises(ValueError, match=r"^X: 'utf-8' codec can't decode"):
+        model_of("gd").fit(rows, Y)

@@ -165,6 +165,7 @@ BAD_INITS = {
     "nan": (np.full(P, np.nan), Y, "Input init contains NaN"),
     "inf": ([0.0, 1.0, np.inf, 0.0], Y, "Input init contains infinity"),
     "complex": (np.zeros(P) + 1j, Y, "init: Complex data not supported"),
+    "beyond double": ([10**400] * P, Y, "init: int too large to convert to float"),
     "words": (["spam"] * P, Y, "init: could not convert string to float: 'spam'"),
     "empty": ([], Y, "init: Found array with 0 sample(s) (shape=(0,))"),
     "too large": (

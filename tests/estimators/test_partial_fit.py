@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from cases import (
     N_EPOCHS,
+    PENALTIES,
     every_pair,
     every_solver,
     history_of,
@@ -57,10 +58,11 @@ def test_pieces_equal_the_whole(solver, schedule, batch_size, shuffle, is_weight
 
 
 @pytest.mark.parametrize("params", [{"batch_size": 1}, {"store_path": "step"}])
+@pytest.mark.parametrize("penalty", PENALTIES)
 @every_solver
-def test_pieces_equal_the_whole_at_every_step(solver, params):
+def test_pieces_equal_the_whole_at_every_step(solver, penalty, params):
     X, y = make_problem()
-    params = {"penalty": "l2", "alpha": 0.3} | params
+    params = PENALTIES[penalty] | params
     schedule = "inverse_scaling_per_update"
     pieces = trained_in_pieces(make_model(solver, schedule, **params), X, y)
     assert_same_training(pieces, make_model(solver, schedule, **params).fit(X, y))

@@ -30,6 +30,11 @@ LOSS_VARIANTS = [
     for loss, solver in zip(LOSSES, cycle(SOLVERS), strict=False)
     for one in sorted({"gd", solver})
 ]
+PENALTY_VARIANTS = [
+    GradientRegressor(solver, penalty=penalty)
+    for penalty in ("l1", "elasticnet")
+    for solver in ("gd", "sgd", "adam")
+]
 EXTRAS = [
     estimator_checks.check_param_validation,
     estimator_checks.check_dataframe_column_names_consistency,
@@ -37,6 +42,39 @@ EXTRAS = [
 ]
 
 
+class InColumns(GradientRegressor):
+    """Takes y with an axis for targets only, so that the suite passes such."""
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.single_output = False
+        return tags
+
+
+class InSinglePrecision(GradientRegressor):
+    """Trains on the suite's data in single precision.
+
+    It predicts in double precision, of which the suite expects the digits.
+    """
+
+    def fit(self, X, y, sample_weight=None):
+        return super().fit(as_single(X), as_single(y), sample_weight)
+
+    def partial_fit(self, X, y, sample_weight=None):
+        return super().partial_fit(as_single(X), as_single(y), sample_weight)
+
+
+def as_single(array):
+    is_double = isinstance(array, np.ndarray) and array.dtype == np.float64
+    return array.astype(np.float32) if is_double else array
+
+
+OF_OTHER_DATA = [
+    kind(solver, batch_size=batch_size)
+    for kind in (InColumns, InSinglePrecision)
+    for solver in SOLVERS
+    for batch_size in ("auto", None)
+]
 STOPPING_EARLY = [
     GradientRegressor("gd", early_stopping=True),
     GradientRegressor("adam", batch_size=5, early_stopping=True),
@@ -52,7 +90,7 @@ OF_THE_SPLIT = {
 
 
 @unfinished_is_fine
-@parametrize_with_checks([GradientRegressor(), *VARIANTS])
+@parametrize_with_checks([GradientRegressor(), *VARIANTS, *OF_OTHER_DATA])
 def test_estimator(estimator, check):
     check(estimator)
 
@@ -62,6 +100,12 @@ def test_estimator(estimator, check):
     STOPPING_EARLY, expected_failed_checks=lambda estimator: OF_THE_SPLIT
 )
 def test_estimator_that_stops_early(estimator, check):
+    check(estimator)
+
+
+@unfinished_is_fine
+@parametrize_with_checks(PENALTY_VARIANTS)
+def test_estimator_of_every_penalty(estimator, check):
     check(estimator)
 
 

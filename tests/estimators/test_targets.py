@@ -1,5 +1,7 @@
 """Several targets: each is trained, stopped and reported as if it were alone."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from cases import (
@@ -15,6 +17,9 @@ from cases import (
     model_of,
 )
 from numpy.testing import assert_array_equal
+from sklearn.base import clone
+
+from sklopt.engine import _threads
 
 X, Y = make_targets()
 N_TARGETS, N_PARAMS = Y.shape[1], X.shape[1] + 1
@@ -134,3 +139,30 @@ def test_divergence_of_one_target_is_told_as_if_alone():
     with pytest.raises(ValueError, match=r"diverged in epoch") as beside:
         model.fit(X, Y[:, 1::-1])
     assert str(beside.value) == str(alone.value)
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, None])
+@pytest.mark.parametrize("solver", ["sgd", "nesterov"])
+def test_threads_share_targets_and_change_no_digit(solver, batch_size, monkeypatch):
+    """Also where targets stop in different epochs."""
+    n_at_work = []
+
+    def watched(work, *arguments, **settings):
+        n_at_work.append(len(arguments[2]))
+        return work(*arguments, **settings)
+
+    train = partial(watched, _threads.train)
+    model = make_model(solver, "constant", batch_size, tol=1e-2, max_iter=1000)
+    alone = clone(model).fit(X, Y)
+    monkeypatch.setattr(_threads, "train", train)
+    shared = clone(model).set_params(n_jobs=2).fit(X, Y)
+    assert sorted(n_at_work) == [N_TARGETS // 2, N_TARGETS - N_TARGETS // 2]
+    assert len(set(alone.n_iter_)) > 1
+    for name in ("coef_", "intercept_", "n_iter_", "t_", "loss_curve_", "path_"):
+        assert_array_equal(getattr(shared, name), getattr(alone, name), err_msg=name)
+
+
+def test_a_divergence_in_a_thread_is_told_as_ever():
+    model = model_of("sgd", learning_rate=1e3, n_jobs=2)
+    with pytest.raises(ValueError, match="diverged in epoch"):
+        model.fit(X, Y)

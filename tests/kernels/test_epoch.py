@@ -129,6 +129,8 @@ def test_no_parameter_recompiles(dtype):
     for settings in (
         {"fit_intercept": False},
         {"penalty": "l2", "alpha": 1},
+        {"penalty": "l1", "alpha": 1},
+        {"penalty": "elasticnet", "l1_ratio": 1},
         {"loss": "absolute_error"},
         {"loss": Huber(delta=2)},
         {"max_iter": np.int32(3), "batch_size": np.int8(4)},

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from cases import (
+    PENALTIES,
     SCHEDULES,
     is_allowed,
     make_model,
@@ -19,14 +20,14 @@ CASES = [name for name in SCHEDULES if is_allowed("sgd", name, 1)]
 @pytest.mark.parametrize("store_path", ["epoch", "step"])
 @pytest.mark.parametrize("is_weighted", [True, False])
 @pytest.mark.parametrize("fit_intercept", [True, False])
-@pytest.mark.parametrize("penalty", ["l2", None])
+@pytest.mark.parametrize("penalty", [*PENALTIES, None])
 @pytest.mark.parametrize("schedule", CASES)
 def test_single_rows_equal_the_twin(
     schedule, penalty, fit_intercept, is_weighted, store_path
 ):
     X, y = make_problem()
     weights = make_weights() if is_weighted else None
-    model = make_model("sgd", schedule, 1, penalty=penalty, alpha=0.7)
+    model = make_model("sgd", schedule, 1, **PENALTIES.get(penalty, {}))
     model.set_params(fit_intercept=fit_intercept, store_path=store_path)
     twin = train_twin(model, X, y, weights)
     model.fit(X, y, weights)

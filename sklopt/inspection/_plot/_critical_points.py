@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from sklearn.utils import check_array
 
-from ...estimators._inputs import naming
+from ..._naming import naming
 
 _MARKERS = {"minimum": "v", "maximum": "^", "saddle point": "X"}
 _OTHER_MARKER = "d"

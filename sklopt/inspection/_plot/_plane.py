@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.utils import check_array
 
-from ...estimators._inputs import naming
+from ..._naming import naming
 from ._fitted import parameter_index, parameter_label
 
 # What has a length and yet is no list.

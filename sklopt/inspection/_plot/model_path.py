@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.utils import check_array
 from sklearn.utils._param_validation import Interval, validate_params
 
-from ...estimators._inputs import naming
+from ..._naming import naming
 from .._parameters import as_it_sees
 from ._fitted import fitted, fitted_objective, stored_path
 from ._style import AXES, KEYWORDS, add_legend, drawing, styled
