@@ -12,13 +12,31 @@ Like a solver, a schedule is a description that holds hyperparameters
 `Cosine`            α₀ · ½(1 + cos(πt/T))
 `Plateau`           α₀, times a factor whenever the objective stands still
 `LineSearch`        the step that lowers the objective most, up to α₀
+`OneCycle`          from a fraction of α₀ up to it, and down to nearly 0
+`Warmup`            another schedule · min(1, (t+1)/W)
 =================== =====================================================
+
+Any other function of time is a schedule too: ``schedule=f`` takes the rate α₀ · f(t).
+The function is called in Python, with the epoch t as an int, once for every epoch that
+there may be and before the first of them is trained; a fit that stops early has asked
+for more epochs than it trains. It has to give a finite number >= 0 that depends on
+nothing but t, as `partial_fit` asks for one epoch at a time. An estimator pickles where
+its function does, which a lambda does not. Where the function is a `BaseEstimator` with
+``__call__``, a search reaches its hyperparameters.
+
+>>> from sklopt import GradientRegressor
+>>> model = GradientRegressor(schedule=lambda t: 0.9**t, learning_rate=0.2, max_iter=3)
+>>> model.set_params(tol=None).fit([[0.0], [1.0]], [1.0, 2.0]).history_["learning_rate"]
+0    0.200
+1    0.180
+2    0.162
+Name: learning_rate, dtype: float64
 """
 
 from numbers import Integral, Real
 
 from sklearn.base import BaseEstimator
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
 __all__ = [
     "Constant",
@@ -26,12 +44,29 @@ __all__ = [
     "ExponentialDecay",
     "InverseScaling",
     "LineSearch",
+    "OneCycle",
     "Plateau",
     "StepDecay",
+    "Warmup",
 ]
 
 _FACTOR = [Interval(Real, 0, 1, closed="right")]
 _COUNT = [Interval(Integral, 0, None, closed="left")]
+_SHARE = [Interval(Real, 0, 1, closed="both")]
+
+
+class Function(HasMethods):
+    """What may be called as a schedule: not a class, which was meant to be made one."""
+
+    def __init__(self):
+        super().__init__("__call__")
+
+    def is_satisfied_by(self, val):
+        """Whether a value is one."""
+        return super().is_satisfied_by(val) and not isinstance(val, type)
+
+    def __str__(self):
+        return "a function of the epoch"
 
 
 class Constant(BaseEstimator):
@@ -242,6 +277,102 @@ class LineSearch(BaseEstimator):
         self.tolerance = tolerance
 
 
+class OneCycle(BaseEstimator):
+    """A rate that rises to α₀ and falls to nearly nothing, by half cosine waves.
+
+    α₀ · (start + (1 − start) · ½(1 − cos(πt/r))) until the top at r = rise·T − 1, then
+    α₀ · (end + (1 − end) · ½(1 + cos(π(t − r)/(T − 1 − r)))) until t = T − 1, and
+    α₀ · end after it; r is at least 0. ``learning_rate`` is the highest rate here, not
+    the first one.
+
+    Parameters
+    ----------
+    epochs : int or None, default=None
+        Epochs T of the cycle; None takes the estimator's ``max_iter``.
+    rise : float, default=0.3
+        Share of the epochs in which the rate rises, in (0, 1).
+    start : float, default=0.04
+        The first rate as a share of the highest.
+    end : float, default=4e-6
+        The last rate as a share of the highest.
+
+    References
+    ----------
+    Smith, L. N. and Topin, N. (2018). Super-convergence: very fast training of neural
+    networks using large learning rates. arXiv:1708.07120. The cosine waves and the
+    default hyperparameters are those of torch's ``OneCycleLR``.
+
+    Examples
+    --------
+    >>> from sklopt.schedules import OneCycle
+    >>> OneCycle(epochs=50)
+    OneCycle(epochs=50)
+    """
+
+    _parameter_constraints: dict = {
+        "epochs": [Interval(Integral, 1, None, closed="left"), None],
+        "rise": [Interval(Real, 0, 1, closed="neither")],
+        "start": _SHARE,
+        "end": _SHARE,
+    }
+
+    def __init__(self, epochs=None, rise=0.3, start=0.04, end=4e-6):
+        self.epochs = epochs
+        self.rise = rise
+        self.start = start
+        self.end = end
+
+
+# What a line search finds has no rate to be warmed up; nor is there a second warm-up.
+_WARMED = {
+    "constant": Constant,
+    "step_decay": StepDecay,
+    "exponential": ExponentialDecay,
+    "inverse_scaling": InverseScaling,
+    "cosine": Cosine,
+    "plateau": Plateau,
+    "one_cycle": OneCycle,
+}
+
+
+class Warmup(BaseEstimator):
+    """A schedule whose first rates are lowered: its rate · min(1, (t+1)/W).
+
+    Time does not stand still meanwhile: after the warm-up, the rate is that of the
+    schedule alone.
+
+    Parameters
+    ----------
+    schedule : str, object or callable, default="constant"
+        The schedule, as the estimator takes it; not a line search.
+    epochs : int, default=5
+        Epochs W, >= 1, of which the last is the first one at the full rate.
+
+    References
+    ----------
+    Goyal, P. et al. (2017). Accurate, large minibatch SGD: training ImageNet in 1 hour.
+    arXiv:1706.02677, section 2.2. The formula is that of Ma, J. and Yarats, D. (2021).
+    On the adequacy of untuned warmup for adaptive optimization. AAAI.
+
+    Examples
+    --------
+    >>> from sklopt import GradientRegressor
+    >>> from sklopt.schedules import StepDecay, Warmup
+    >>> model = GradientRegressor("adam", schedule=Warmup(StepDecay(), epochs=3))
+    >>> model.set_params(schedule__schedule__factor=0.1).schedule
+    Warmup(epochs=3, schedule=StepDecay(factor=0.1))
+    """
+
+    _parameter_constraints: dict = {
+        "schedule": [StrOptions(set(_WARMED)), *_WARMED.values(), Function()],
+        "epochs": [Interval(Integral, 1, None, closed="left")],
+    }
+
+    def __init__(self, schedule="constant", epochs=5):
+        self.schedule = schedule
+        self.epochs = epochs
+
+
 SCHEDULES = {
     "constant": Constant,
     "step_decay": StepDecay,
@@ -250,4 +381,6 @@ SCHEDULES = {
     "cosine": Cosine,
     "plateau": Plateau,
     "line_search": LineSearch,
+    "one_cycle": OneCycle,
+    "warmup": Warmup,
 }

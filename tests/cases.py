@@ -31,8 +31,10 @@ from sklopt.schedules import (
     ExponentialDecay,
     InverseScaling,
     LineSearch,
+    OneCycle,
     Plateau,
     StepDecay,
+    Warmup,
 )
 from sklopt.solvers import GD, SGD, Adam, Momentum, Nesterov
 from sklopt.solvers import SOLVERS as SOLVER_NAMES
@@ -48,6 +50,12 @@ SOLVERS = {
     "adam": Adam(beta_1=0.8, beta_2=0.95, epsilon=1e-3),
 }
 
+
+def halves_and_thirds(t):
+    """A schedule of a user's own."""
+    return 1 / 3 if t % 2 else 1 / 2
+
+
 # Every one of them changes the rate within N_EPOCHS, except `constant`.
 SCHEDULES = {
     "constant": Constant(),
@@ -61,6 +69,9 @@ SCHEDULES = {
         factor=0.5, patience=1, cooldown=1, min_rate=0.006, threshold=0.3
     ),
     "line_search": LineSearch(tolerance=1e-3),
+    "one_cycle": OneCycle(epochs=9, rise=0.4, start=0.2, end=0.1),
+    "warmup": Warmup(StepDecay(factor=0.6, every=3), epochs=5),
+    "function": halves_and_thirds,
 }
 
 LOSSES = {
@@ -221,6 +232,19 @@ def loss_twin(model):
     return partial(reference.LOSSES[name], **params)
 
 
+def schedule_twin(schedule, max_iter):
+    """What the reference calls a schedule, and its hyperparameters."""
+    if type(schedule) not in SCHEDULE_NAMES.values():
+        return "function", {"of": schedule}
+    name, params = _name_and_params(schedule, SCHEDULE_NAMES)
+    params = schedule.get_params(deep=False)
+    if "epochs" in params and params["epochs"] is None:
+        params["epochs"] = max_iter
+    if name == "warmup":
+        params["schedule"] = schedule_twin(params["schedule"], max_iter)
+    return name, params
+
+
 def penalty_weights(model):
     """What the reference calls alpha and l1, of a model's penalty."""
     ratio = {"l1": 1.0, "elasticnet": model.l1_ratio}.get(model.penalty, 0.0)
@@ -232,9 +256,7 @@ def train_twin(model, X, y, sample_weight=None):
     """What `model.fit` must do, done by the reference."""
     solver, solver_params = _name_and_params(model.solver, SOLVER_NAMES)
     loss, loss_params = _name_and_params(as_object(model.loss), LOSS_NAMES)
-    schedule, schedule_params = _name_and_params(model.schedule, SCHEDULE_NAMES)
-    if schedule == "cosine" and schedule_params["epochs"] is None:
-        schedule_params["epochs"] = model.max_iter
+    schedule, schedule_params = schedule_twin(model.schedule, model.max_iter)
     is_full = model.batch_size is None or solver == "gd"
     if model.shuffle and not is_full:
         orders = reference.shuffled_orders(len(y), model.max_iter, model.random_state)

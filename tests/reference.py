@@ -268,12 +268,31 @@ def cosine(first_rate, t, epochs):
     return first_rate * 0.5 * (1 + math.cos(math.pi * min(t, epochs) / epochs))
 
 
+def one_cycle(first_rate, t, epochs, rise, start, end):
+    """Up to α₀ at rise·T − 1, down to α₀ · end at T − 1, by half cosine waves."""
+    top, last = max(0, rise * epochs - 1), epochs - 1
+    if t < top:
+        wave = (1 - math.cos(math.pi * t / top)) / 2
+        return first_rate * (start + (1 - start) * wave)
+    if t >= last:
+        return first_rate * (1 if t == top else end)
+    wave = (1 + math.cos(math.pi * (t - top) / (last - top))) / 2
+    return first_rate * (end + (1 - end) * wave)
+
+
+def function(first_rate, t, of):
+    """α₀ · f(t)."""
+    return first_rate * of(t)
+
+
 PURE_SCHEDULES = {
     "constant": constant,
     "step_decay": step_decay,
     "exponential": exponential,
     "inverse_scaling": inverse_scaling,
     "cosine": cosine,
+    "one_cycle": one_cycle,
+    "function": function,
 }
 
 
@@ -316,12 +335,20 @@ class Rates:
 
     def __init__(self, schedule, first_rate, params):
         params = dict(params or {})
+        self.warmup = params.pop("epochs") if schedule == "warmup" else 1
+        if schedule == "warmup":
+            schedule, params = params["schedule"]
+            params = dict(params)
         self.per = params.pop("per", "epoch")
         self.formula = PURE_SCHEDULES.get(schedule)
         self.first_rate, self.params = first_rate, params
         self.plateau = Plateau(first_rate, **params) if schedule == "plateau" else None
 
     def now(self, epoch, t):
+        rate = self.without_warmup(epoch, t)
+        return None if rate is None else rate * min(1, (epoch + 1) / self.warmup)
+
+    def without_warmup(self, epoch, t):
         if self.plateau:
             return self.plateau.rate
         if self.formula is None:

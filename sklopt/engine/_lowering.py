@@ -16,13 +16,16 @@ from ..losses import (
     SquaredError,
 )
 from ..schedules import (
+    SCHEDULES,
     Constant,
     Cosine,
     ExponentialDecay,
     InverseScaling,
     LineSearch,
+    OneCycle,
     Plateau,
     StepDecay,
+    Warmup,
 )
 from ..solvers import GD, SGD, Adam, Momentum, Nesterov
 from ._rows import mapped_file
@@ -49,9 +52,13 @@ MEMORIES = 5
 
 
 def as_description(value, by_name):
-    """The description that a string names, or the description itself, validated."""
+    """The description that a string names, or the description itself, validated.
+
+    A function that is a schedule has nothing to validate before it is asked.
+    """
     description = by_name[value]() if isinstance(value, str) else value
-    description._validate_params()
+    if isinstance(description, tuple(by_name.values())):
+        description._validate_params()
     return description
 
 
@@ -172,6 +179,13 @@ def lower_schedule(schedule, max_iter):
                 "schedule": Schedule.LINE_SEARCH,
                 "tolerance": schedule.tolerance,
             }
+        case Warmup():
+            inner = as_description(schedule.schedule, SCHEDULES)
+            return lower_schedule(inner, max_iter) | {"warmup": schedule.epochs}
+        case OneCycle():
+            return {"schedule": Schedule.TABLE}
+        case _ if callable(schedule):
+            return {"schedule": Schedule.TABLE}
     raise TypeError(f"{schedule!r} has no place in the engine")
 
 
@@ -305,5 +319,7 @@ def lower_plan(
         validates=bool(validates),
         stops_early=bool(stops_early),
         tol=0.0 if tol is None else float(tol),
+        multipliers=np.empty(0),
+        first_epoch=0,
         **lower_store(store_path),
     )

@@ -34,6 +34,7 @@ CANDIDATE = _record_dtype(
     factor=np.float64,
     period=np.float64,
     power=np.float64,
+    warmup=np.float64,  # epochs, 0 for none
     tolerance=np.float64,
     plateau_patience=np.int64,
     plateau_threshold=np.float64,
@@ -166,6 +167,8 @@ class Plan(NamedTuple):
     validates: bool  # whether there are validation rows
     stops_early: bool  # whether patience looks at them, and the best φ is kept
     tol: float
+    multipliers: np.ndarray  # of the rate, one an epoch, for schedules without formula
+    first_epoch: int  # which the first of them is for
     store: int
     store_every: int  # of the updates
 

@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..engine._losses import check_targets
 from ..engine._objective import Objective
-from ..schedules import SCHEDULES
+from ..schedules import SCHEDULES, Function
 from ..solvers import SOLVERS
 from ._callbacks import Watcher
 from ._inputs import unchanged_on_error, validated_data
@@ -53,7 +53,7 @@ class GradientTrained(Learner, CallbackSupportMixin, RegressorMixin, BaseEstimat
             StrOptions({"auto"}),
             Interval(Real, 0, None, closed="neither"),
         ],
-        "schedule": [StrOptions(set(SCHEDULES)), *SCHEDULES.values()],
+        "schedule": [StrOptions(set(SCHEDULES)), *SCHEDULES.values(), Function()],
         "batch_size": [
             StrOptions({"auto"}),
             Interval(Integral, 1, None, closed="left"),

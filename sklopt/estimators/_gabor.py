@@ -40,7 +40,7 @@ class GaborRegressor(UncertaintyMixin, GradientTrained):
     learning_rate : float or "auto", default="auto"
         The rate α₀ > 0 of the first epoch. A number trains φ itself, as the textbook
         does. ``"auto"`` chooses rate and units: see Notes.
-    schedule : str or object, default="constant"
+    schedule : str, object or callable, default="constant"
         How the rate changes; see `GradientRegressor`.
     batch_size : int, "auto" or None, default=None
         Rows of a mini-batch; None is all of them.

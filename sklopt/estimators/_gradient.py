@@ -40,10 +40,11 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
     learning_rate : float or "auto", default="auto"
         The rate α₀ > 0 of the first epoch. ``"auto"`` takes the largest rate that
         theory vouches for on these data (see Notes).
-    schedule : str or object, default="constant"
+    schedule : str, object or callable, default="constant"
         How the rate changes: ``"constant"``, ``"step_decay"``, ``"exponential"``,
-        ``"inverse_scaling"``, ``"cosine"``, ``"plateau"``, ``"line_search"``, or an
-        object of `sklopt.schedules`.
+        ``"inverse_scaling"``, ``"cosine"``, ``"plateau"``, ``"line_search"``,
+        ``"one_cycle"``, ``"warmup"``, an object of `sklopt.schedules`, or a function
+        of the epoch that gives what α₀ is multiplied by.
     batch_size : int, "auto" or None, default="auto"
         Rows of a mini-batch; the last of an epoch may be smaller. ``"auto"`` is
         min(256, n_samples), or somewhat less where the last one would be of less than

@@ -22,6 +22,7 @@ from ..engine._lowering import (
     lower_schedule,
     lower_solver,
 )
+from ..engine._multipliers import tabulated
 from ..engine._rates import auto_rate, loss_curvature, measure_curvature
 from ..engine._restarts import best_of
 from ..engine._train import TOO_LARGE, join_histories, judge_start, objective
@@ -202,6 +203,7 @@ class Learner:
         validation = held_out and Validation.of(coordinates.data(held_out))
         training, candidates, plan = self._lowered(inner, validation, training, tol)
         state = training.state
+        plan = tabulated(plan, self.schedule, state.progress, max_epochs, self.max_iter)
         judge_start(inner, plan, candidates, state, is_new)
         with np.errstate(over="ignore"):
             reference = coordinates.size**2 * state.progress["reference"]

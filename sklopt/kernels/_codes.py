@@ -42,6 +42,7 @@ class Schedule(Code):
     COSINE = 4
     PLATEAU = 5
     LINE_SEARCH = 6
+    TABLE = 7
 
 
 class Model(Code):

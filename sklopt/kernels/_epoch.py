@@ -115,7 +115,7 @@ def walk(data, plan, candidates, state, scratch, record, budget):
     pool_stop = min(n_rows, pool_start + plan.pool_size)
     spent = 0
     if row == 0:
-        open_epoch(candidates, state.progress, scratch.tally)
+        open_epoch(plan, candidates, state.progress, scratch.tally)
     if plan.is_by_row and row < n_rows - 1:
         # The last row goes the general way, which leaves its gradient for the record.
         stop = min(pool_stop, n_rows - 1, row + budget // row_cost + 1)
@@ -163,14 +163,12 @@ def phase_after_walk(plan):
 
 
 @kernel
-def open_epoch(candidates, progress, tally):
+def open_epoch(plan, candidates, progress, tally):
     """Set the rates of the epoch and forget the losses of the last one."""
     for k in range(candidates.size):
         tally[k].epoch_loss = 0.0
         tally[k].is_live = progress[k].status == Status.RUNNING
-        tally[k].rate = rate_at(
-            candidates[k], progress[k].n_epochs, progress[k].plateau_rate
-        )
+        tally[k].rate = rate_at(plan, candidates[k], progress[k])
 
 
 @kernel
@@ -183,9 +181,7 @@ def open_batch(plan, candidates, state, scratch):
         for p in range(state.phi.shape[1]):
             scratch.gradient[k, p] = 0.0
         if candidates[k].is_per_update:
-            tally.rate = rate_at(
-                candidates[k], progress.n_updates, progress.plateau_rate
-            )
+            tally.rate = rate_at(plan, candidates[k], progress)
         if plan.looks_ahead:
             rate = tally.rate if candidates[k].rule == Rule.NESTEROV else 0.0
             look_ahead(state.phi, state.slots, k, rate, scratch.point)

@@ -34,9 +34,23 @@ def cosine(first_rate, period, t):
 
 
 @kernel
-def rate_at(candidate, t, plateau_rate):
-    """Rate of a candidate at time t; `plateau_rate` is what a plateau left of it."""
+def warmed_up(rate, epochs, t):
+    """The rate · min(1, (t+1)/W) for W > 0 epochs; 0 leaves it alone."""
+    return rate * ((t + 1.0) / epochs) if t + 1.0 < epochs else rate
+
+
+@kernel
+def rate_at(plan, candidate, progress):
+    """Rate of a candidate where its training stands."""
+    rate = scheduled_rate(plan, candidate, progress)
+    return warmed_up(rate, candidate.warmup, progress.n_epochs)
+
+
+@kernel
+def scheduled_rate(plan, candidate, progress):
+    """The same, without what a warm-up makes of it."""
     schedule, first_rate = candidate.schedule, candidate.first_rate
+    t = progress.n_updates if candidate.is_per_update else progress.n_epochs
     if schedule == Schedule.STEP_DECAY:
         return step_decay(first_rate, candidate.factor, candidate.period, t)
     if schedule == Schedule.EXPONENTIAL:
@@ -46,5 +60,7 @@ def rate_at(candidate, t, plateau_rate):
     if schedule == Schedule.COSINE:
         return cosine(first_rate, candidate.period, t)
     if schedule == Schedule.PLATEAU:
-        return min(first_rate, plateau_rate)
+        return min(first_rate, progress.plateau_rate)
+    if schedule == Schedule.TABLE:
+        return first_rate * plan.multipliers[t - plan.first_epoch]
     return first_rate

@@ -47,7 +47,7 @@ def descend_row(data, plan, candidate, state, tally, k, row, weight):
         progress.status = Status.DIVERGED
     elif weight > 0.0:
         if candidate.is_per_update:
-            tally.rate = rate_at(candidate, progress.n_updates, progress.plateau_rate)
+            tally.rate = rate_at(plan, candidate, progress)
         slope = row_slope(data, plan, candidate, row, prediction)
         rate = tally.rate
         if plan.clips:

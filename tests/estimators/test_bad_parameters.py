@@ -28,8 +28,10 @@ from sklopt.schedules import (
     ExponentialDecay,
     InverseScaling,
     LineSearch,
+    OneCycle,
     Plateau,
     StepDecay,
+    Warmup,
 )
 from sklopt.solvers import SGD, Adam, Momentum, Nesterov
 
@@ -111,6 +113,13 @@ BAD_NESTED = [
     *((Plateau(min_rate=r), "min_rate") for r in (-1.0, np.inf)),
     *((Plateau(threshold=t), "threshold") for t in (-0.1, 1.0)),
     *((LineSearch(tolerance=t), "tolerance") for t in (0, 1, -1)),
+    *((OneCycle(epochs=e), "epochs") for e in (0, 2.5)),
+    *((OneCycle(rise=r), "rise") for r in (0, 1, np.nan)),
+    *((OneCycle(start=s), "start") for s in (-0.1, 1.1)),
+    (OneCycle(end=-0.1), "end"),
+    *((Warmup(epochs=e), "epochs") for e in (0, 2.5, None)),
+    *((Warmup(s), "schedule") for s in ("line_search", "warmup", LineSearch())),
+    *((Warmup(s), "schedule") for s in (Warmup(), StepDecay, None)),
     *((Huber(delta=d), "delta") for d in (0, -1.0, np.inf, np.nan, None)),
     *((EpsilonInsensitive(epsilon=e), "epsilon") for e in (-0.1, "small")),
     (SquaredEpsilonInsensitive(epsilon=-0.1), "epsilon"),
