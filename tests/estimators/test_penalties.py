@@ -126,7 +126,7 @@ def test_other_losses_stand_still_where_the_subgradient_vanishes(solver):
 
 
 def test_single_rows_take_plain_proximal_steps():
-    """φ ← φ − αg, w ← soft(w, α·alpha); SGDRegressor's cumulative clipping differs."""
+    """φ ← φ − αg, w ← soft(w, α·alpha); SGDRegressor clips by all that is owed."""
     X, y = make_problem()
     settings = {"shuffle": False, "max_iter": 3, "tol": None, "penalty": "l1"}
     model = GradientRegressor(
