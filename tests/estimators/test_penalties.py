@@ -244,7 +244,8 @@ def test_candidates_keep_to_their_own_penalties(monkeypatch):
     together = {}
     for solver, batch_size in product(SOLVERS, (1, 7)):
         with monkeypatch.context() as patch:
-            patch.setattr("sklopt.estimators._learner.lower_candidates", lowered)
+            scope = GradientRegressor._lowered.__globals__
+            patch.setitem(scope, "lower_candidates", lowered)
             model = model_of(solver, batch_size=batch_size)
             together[solver, batch_size] = model.fit(X, np.column_stack([y] * 4)).coef_
     for (solver, batch_size), coef in together.items():
