@@ -228,8 +228,8 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
     leaves 0 if g exceeds l1 there, which that of a few rows may do at any rate: full
     batches find the zeros of the minimum, mini-batches best by a solver that averages.
     ``gradient_norm`` of `history_` is that of g, which does not vanish where l1 holds
-    it. The l1 of SGDRegressor is another algorithm, the cumulative clipping of Tsuruoka
-    et al.: its minimum is the same, its steps are not.
+    it. The l1 of SGDRegressor, the cumulative clipping of Tsuruoka et al., takes the
+    same steps until a coefficient becomes 0, others from then on, to the same minimum.
 
     A diverging fit raises a ValueError and leaves the estimator as it was.
 

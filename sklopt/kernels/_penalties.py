@@ -27,6 +27,8 @@ def penalty_value(plan, candidate, phi, k):
 @kernel
 def add_smooth_gradient(plan, candidate, phi, k, step, gradient):
     """Add step · l2 · w, which at a step of 1 is the gradient of the smooth part."""
-    if candidate.l2 > 0.0:
+    # In a local number: a record is read again after every write to an array.
+    weight = step * candidate.l2
+    if weight != 0.0:
         for p in range(1, plan.n_weights + 1):
-            gradient[k, p] += step * candidate.l2 * phi[k, p]
+            gradient[k, p] += weight * phi[k, p]

@@ -51,19 +51,20 @@ def soft_threshold(u, threshold):
 @kernel
 def shrink(plan, candidate, point, k, rate):
     """w ← soft(w, rate·l1), all coordinates alike."""
-    if candidate.l1 > 0.0:
+    threshold = rate * candidate.l1
+    if threshold > 0.0:
         for p in range(1, plan.n_weights + 1):
-            point[k, p] = soft_threshold(point[k, p], rate * candidate.l1)
+            point[k, p] = soft_threshold(point[k, p], threshold)
 
 
 @kernel
 def shrink_by_coordinate(plan, candidate, phi, slots, k, rate, t):
     """wⱼ ← soft(wⱼ, rateⱼ·l1) after Adam's step at time t, ṽ being that of the step."""
     square_scale = 1.0 / (1.0 - candidate.beta_2 ** (t + 1.0))
+    push, epsilon = rate * candidate.l1, candidate.epsilon
     for p in range(1, plan.n_weights + 1):
         root = math.sqrt(square_scale * slots[k, Slot.SQUARE, p])
-        threshold = rate / (root + candidate.epsilon) * candidate.l1
-        phi[k, p] = soft_threshold(phi[k, p], threshold)
+        phi[k, p] = soft_threshold(phi[k, p], push / (root + epsilon))
 
 
 @kernel

@@ -126,7 +126,7 @@ def test_other_losses_stand_still_where_the_subgradient_vanishes(solver):
 
 
 def test_single_rows_take_plain_proximal_steps():
-    """φ ← φ − αg, w ← soft(w, α·alpha); SGDRegressor's cumulative clipping differs."""
+    """φ ← φ − αg, w ← soft(w, α·alpha); SGDRegressor clips by all that is owed."""
     X, y = make_problem()
     settings = {"shuffle": False, "max_iter": 3, "tol": None, "penalty": "l1"}
     model = GradientRegressor(
@@ -244,7 +244,8 @@ def test_candidates_keep_to_their_own_penalties(monkeypatch):
     together = {}
     for solver, batch_size in product(SOLVERS, (1, 7)):
         with monkeypatch.context() as patch:
-            patch.setattr("sklopt.estimators._learner.lower_candidates", lowered)
+            scope = GradientRegressor._lowered.__globals__
+            patch.setitem(scope, "lower_candidates", lowered)
             model = model_of(solver, batch_size=batch_size)
             together[solver, batch_size] = model.fit(X, np.column_stack([y] * 4)).coef_
     for (solver, batch_size), coef in together.items():
