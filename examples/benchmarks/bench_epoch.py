@@ -20,7 +20,6 @@ from measuring import (
 )
 from pandas import DataFrame
 from sklearn.linear_model import SGDRegressor
-from sklearn.utils._param_validation import InvalidParameterError
 
 LONG = 6  # epochs of the longer of the two fits that an epoch is measured by
 
@@ -99,15 +98,6 @@ def measure_blocks(jobs, n_turns):
         yield row
 
 
-def knows_blocks():
-    """Whether this sklopt has shuffle="blocks"."""
-    try:
-        sklopt_model(max_iter=1, shuffle="blocks").fit(*make_data(100, 2))
-    except InvalidParameterError:
-        return False
-    return True
-
-
 def measure_float32(jobs, n_turns):
     """An epoch in float32 against the same in float64."""
     for n_samples, n_features, batch_size, _ in jobs:
@@ -149,10 +139,9 @@ def tables(quick=False, *, shrink=None, n_turns=None):
     jobs = [(n_samples // shrink, *rest) for n_samples, *rest in EPOCH_JOBS]
     yield "One shuffled epoch", DataFrame(measure_epochs(jobs, n_turns))
     yield "One shuffled epoch in float32", DataFrame(measure_float32(jobs, n_turns))
-    if knows_blocks():
-        jobs = [(n_samples // shrink, *rest) for n_samples, *rest in BLOCK_JOBS]
-        title = 'One epoch with shuffle="blocks"'
-        yield title, DataFrame(measure_blocks(jobs, n_turns))
+    jobs = [(n_samples // shrink, *rest) for n_samples, *rest in BLOCK_JOBS]
+    title = 'One epoch with shuffle="blocks"'
+    yield title, DataFrame(measure_blocks(jobs, n_turns))
 
 
 def main():

@@ -128,7 +128,7 @@ def log_steepness(means):
 
 
 def untapped_gain(
-    data, phi, fit_intercept, l2, l1, loss=Loss.SQUARED_ERROR, parameter=0.0
+    data, phi, fit_intercept, l2, l1, loss=Loss.SQUARED_ERROR, loss_parameter=0.0
 ):
     """By how much one coefficient alone, with the intercept, could lower J; (K,).
 
@@ -147,7 +147,7 @@ def untapped_gain(
     origin = data.X[some_row].astype(np.float64) * fit_intercept
     for rows in row_blocks(data.X, n_features + 1):
         X, y = data.X[rows].astype(np.float64), data.y[rows]
-        downhill = -derivative(X @ phi[:, 1:].T + phi[:, 0], y, parameter)
+        downhill = -derivative(X @ phi[:, 1:].T + phi[:, 0], y, loss_parameter)
         weight = data.weight[rows] if data.weight.size else np.ones(len(X))
         X -= origin
         X[weight == 0], downhill[weight == 0] = 0.0, 0.0  # 0 times what overflows

@@ -147,12 +147,12 @@ def mean_of(loss, prediction):
     return np.exp(prediction) if FORMULAS[loss].has_log_link else prediction
 
 
-def check_targets(loss, y):
+def check_targets(loss, y, name="y"):
     """Refuse targets that the distribution of a loss cannot give."""
     takes, demand = FORMULAS[loss].takes, FORMULAS[loss].demand
     if takes is not None and not takes(y).all():
         raise ValueError(
-            "Some value(s) of y are out of the valid range of the loss "
+            f"Some value(s) of {name} are out of the valid range of the loss "
             f"{loss.name.lower()!r}, which requires {demand}; the lowest is {y.min()}."
         )
 

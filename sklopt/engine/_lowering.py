@@ -297,6 +297,8 @@ def lower_plan(
     """What the candidates share. One type a field, or the loop is compiled again."""
     is_descent = (candidates["rule"] == Rule.DESCENT).all()
     is_shuffled = bool(shuffle and batch_size < n_samples)
+    clips = bool(np.isfinite(candidates["largest_norm"]).any())
+    is_by_row = batch_size == 1 and is_descent and np.all(is_trained) and not clips
     return Plan(
         model=int(model),
         input_scale=float(input_scale),
@@ -313,8 +315,8 @@ def lower_plan(
         seed=int(seed),
         looks_ahead=bool((candidates["rule"] == Rule.NESTEROV).any()),
         searches_line=bool((candidates["schedule"] == Schedule.LINE_SEARCH).any()),
-        is_by_row=bool(batch_size == 1 and is_descent and np.all(is_trained)),
-        clips=bool(np.isfinite(candidates["largest_norm"]).any()),
+        is_by_row=bool(is_by_row),
+        clips=clips,
         averages=bool((candidates["average_from"] < NEVER).any()),
         validates=bool(validates),
         stops_early=bool(stops_early),

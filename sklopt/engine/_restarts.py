@@ -183,7 +183,7 @@ def race(
     ----------
     data : Data
     plan : Plan
-    candidates : Candidates
+    candidates : ndarray of CANDIDATE, shape (K,)
     state : State
         Changed in place.
     max_epochs : int
@@ -225,7 +225,7 @@ def race(
 
 
 def _drop_worse_half(progress, by):
-    running = np.flatnonzero(progress["status"] == Status.RUNNING)
-    order = np.argsort(progress[by][running], kind="stable")
-    n_kept = -(-len(running) // 2)
-    progress["status"][running[order[n_kept:]]] = Status.DROPPED
+    left = np.flatnonzero(progress["status"] == Status.RUNNING)
+    order = np.argsort(progress[by][left], kind="stable")
+    n_kept = -(-len(left) // 2)
+    progress["status"][left[order[n_kept:]]] = Status.DROPPED

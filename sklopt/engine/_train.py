@@ -153,7 +153,7 @@ def train(
     ----------
     data : Data
     plan : Plan
-    candidates : Candidates
+    candidates : ndarray of CANDIDATE, shape (K,)
     state : State
         Where to begin; changed in place. Only candidates that are running go on.
     max_epochs : int

@@ -269,9 +269,9 @@ class GradientTrained(Learner, CallbackSupportMixin, RegressorMixin, BaseEstimat
         n_samples, n_features = data.X.shape
         weight = data.weight if data.weight.size else np.ones(n_samples)
         return Objective(
-            X=data.X.astype(np.float64),
-            y=data.y[:, 0].astype(np.float64),
-            weight=weight.astype(np.float64),
+            X=data.X.astype(np.float64, copy=False),
+            y=data.y[:, 0].astype(np.float64, copy=False),
+            weight=weight.astype(np.float64, copy=False),
             **self._model_fields(coordinates, n_features),
             **self._lowered_loss(),
             **self._lowered_penalty(coordinates),

@@ -22,7 +22,7 @@ from ._uncertainty import UncertaintyMixin, covariance
 # What is worth training for, as a share of the objective of a constant prediction. A
 # fit on all rows that ended well leaves less than a tenth of it; with mini-batches at a
 # constant rate training swings about its minimum.
-LARGE_GAIN, LARGE_GAIN_OF_BATCHES = 0.002, 0.05
+GAIN_OF_WAVES, GAIN_OF_WAVES_IN_BATCHES = 0.002, 0.05
 
 
 class GaborRegressor(UncertaintyMixin, GradientTrained):
@@ -101,8 +101,9 @@ class GaborRegressor(UncertaintyMixin, GradientTrained):
         Whether to keep the parameters in `path_`: after every epoch, every update, or
         every `store_path`-th update of the training.
     verbose : int or bool, default=0
-        Whether to print loss, validation loss and learning rate after every epoch, or
-        with k after every k-th; of the best start. Epochs are counted from 1.
+        Whether to print loss, averaged loss, validation loss and learning rate after
+        every epoch, or with k after every k-th; of the best start. Epochs are counted
+        from 1.
     n_jobs : int or None, default=None
         Threads that the starts are shared among; None is one, -1 all cores. The
         outcome does not depend on it.
@@ -436,7 +437,7 @@ class GaborRegressor(UncertaintyMixin, GradientTrained):
 
     @property
     def _large_gain(self):
-        return LARGE_GAIN if self.batch_size is None else LARGE_GAIN_OF_BATCHES
+        return GAIN_OF_WAVES if self.batch_size is None else GAIN_OF_WAVES_IN_BATCHES
 
     def _untapped(self, data):
         if self.stop_reason_ != "tol":

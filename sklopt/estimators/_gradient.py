@@ -76,9 +76,8 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
     tol : float or None, default=1e-5
         Training ends when the mean objective of an epoch, or with `early_stopping` its
         validation loss, has not improved by more than this share of itself for
-        `n_iter_no_change` epochs. An objective below a
-        millionth of the best constant prediction's counts as one of that size. None
-        never ends it.
+        `n_iter_no_change` epochs. An objective below a millionth of the best constant
+        prediction's counts as one of that size. None never ends it.
     n_iter_no_change : int, default=5
         Epochs without improvement that are borne. Solvers with a running average
         overshoot and come back; they are given about 5/(1−β) updates.
@@ -90,9 +89,10 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
         Share of the rows that `early_stopping` splits off for validation where `fit`
         gets no `X_val`, drawn as `train_test_split` draws them with `random_state`.
     gradient_clipping : float or None, default=None
-        The largest norm, > 0, that the gradient of a mini-batch may have, penalty
-        included: a longer one is scaled down to it before the solver sees it, so that a
-        few far-off rows or a bad start do no harm. None leaves all as they are. Not
+        The largest norm, > 0, that the gradient of a mini-batch may have, the smooth
+        part of the penalty included: a longer one is scaled down to it before the
+        solver sees it, so that a few far-off rows or a bad start do no harm. The
+        proximal step of an l1 penalty is not clipped. None leaves all as they are. Not
         with ``schedule="line_search"``.
     average : bool, int or "exponential", default=False
         Whether the fitted parameters are an average of those after each update, instead
@@ -108,8 +108,10 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
         neighbouring rows in random order and shuffles the rows of 16 blocks at a time,
         which takes half as long for data larger than the processor's cache, and mixes
         sorted data nearly as well. The blocks begin elsewhere in every epoch. Those of
-        a file (`numpy.memmap`) have half a megabyte; such an X may be larger than
-        memory, as no more of it than some megabytes is held at a time.
+        a file (`numpy.memmap`) have half a megabyte; such an X, C-ordered and of
+        float64 or float32, may be larger than memory, as no more of it than some
+        megabytes is held at a time. Rows for validation are then passed, not split off,
+        and `compute_covariance` is not asked for.
     random_state : int, RandomState instance or None, default=None
         Where the order of the rows comes from.
     warm_start : bool, default=False
@@ -119,8 +121,9 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
         Whether to keep the parameters in `path_`: after every epoch, every update, or
         every `store_path`-th update of the training.
     verbose : int or bool, default=0
-        Whether to print loss, validation loss and learning rate after every epoch, or
-        with k after every k-th; of several targets the mean. Epochs are counted from 1.
+        Whether to print loss, averaged loss, validation loss and learning rate after
+        every epoch, or with k after every k-th; of several targets the mean. Epochs are
+        counted from 1.
     precompute : "auto" or bool, default="auto"
         Whether full batches are trained on sufficient statistics, the products of the
         columns of X and y: after one pass over X an epoch costs O(n_features²) instead
@@ -415,13 +418,12 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
 
     def _covariances(self, data):
         coordinates = self._plain_coordinates(data.X.shape[1])
-        objectives = [
-            self._objective_on(data._replace(y=data.y[:, k : k + 1]), coordinates)
-            for k in range(data.y.shape[1])
-        ]
-        phi = self._training.outcome
-        pairs = zip(objectives, phi, strict=True)
-        result = np.array([covariance(*pair) for pair in pairs])
+        objective = self._objective_on(data, coordinates)
+        targets = data.y.T.astype(np.float64, copy=False)
+        pairs = zip(targets, self._training.outcome, strict=True)
+        result = np.array(
+            [covariance(objective._replace(y=y), phi) for y, phi in pairs]
+        )
         return result[0] if self._training.is_single else result
 
     def _untapped(self, data):
@@ -429,8 +431,8 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
         if not has_largest_curvature(loss["loss"]):
             return super()._untapped(data)
         penalty = self._lowered_penalty(self._training.coordinates)
-        phi, numbers = self._training.outcome, [*penalty.values(), *loss.values()]
-        return untapped_gain(data, phi, self.fit_intercept, *numbers)
+        phi = self._training.outcome
+        return untapped_gain(data, phi, self.fit_intercept, **penalty, **loss)
 
     def _model_fields(self, coordinates, n_features):
         is_trained = np.ones(n_features + 1, dtype=bool)

@@ -265,8 +265,9 @@ class Learner:
         penalty = self._lowered_penalty(training.coordinates)
         check_line_search(solver, schedule, batch_size, n_samples, penalty["l1"])
         loss = self._lowered_loss()
-        for part in (data, *([validation.data] if validation else [])):
-            check_targets(loss["loss"], part.y)
+        check_targets(loss["loss"], data.y)
+        if validation is not None:
+            check_targets(loss["loss"], validation.data.y, "y_val")
         model = self._model_fields(training.coordinates, n_features)
         rate = self.learning_rate
         if rate == "auto":

@@ -31,7 +31,6 @@ NEGLIGIBLE = 1e-10
 # A share of the objective of a constant prediction that is worth training for.
 LARGE_GAIN = 0.01
 
-
 # How many times as large as another a feature is that a divergence is blamed on.
 UNEQUAL = 1e3
 
@@ -351,7 +350,7 @@ def warn_if_unfinished(owner, training, max_iter, untapped, large_gain):
         )
     elif training.stops_early:
         return  # what validation makes of the objective is no trouble
-    elif training.average and (loss - last > LARGE_GAIN * trivial + negligible).any():
+    elif training.average and (loss - last > large_gain * trivial + negligible).any():
         trouble = (
             "averages parameters from before the objective stood still: the averaged "
             "ones are worse than the last. Average from a later update on, by "

@@ -8,7 +8,6 @@ import math
 
 from ._averages import average_parameters
 from ._batches import row_at
-from ._clipping import row_gradient_norm, share_kept
 from ._codes import Status
 from ._compilation import kernel
 from ._models import add_row_gradient, linear_predictor, prediction_at
@@ -49,12 +48,8 @@ def descend_row(data, plan, candidate, state, tally, k, row, weight):
         if candidate.is_per_update:
             tally.rate = rate_at(plan, candidate, progress)
         slope = row_slope(data, plan, candidate, row, prediction)
-        rate = tally.rate
-        if plan.clips:
-            length = row_gradient_norm(plan, candidate, data, row, z, phi, k, slope)
-            rate *= share_kept(length, candidate.largest_norm)
-        add_smooth_gradient(plan, candidate, phi, k, -rate, phi)
-        add_row_gradient(plan, data, row, z, phi, k, -rate * slope, phi)
+        add_smooth_gradient(plan, candidate, phi, k, -tally.rate, phi)
+        add_row_gradient(plan, data, row, z, phi, k, -tally.rate * slope, phi)
         shrink(plan, candidate, phi, k, tally.rate)
         progress.n_updates += 1
         progress.slot_age += 1

@@ -131,8 +131,10 @@ def test_a_rate_that_would_diverge_stays_in_reach():
     assert np.isfinite(model.loss_)
 
 
-def test_a_gradient_whose_square_overflows_is_scaled_too():
+@pytest.mark.parametrize("batch_size", [1, None])
+def test_a_gradient_whose_square_overflows_is_scaled_too(batch_size):
     params = {"gradient_clipping": 1.0, "learning_rate": 1e-45, "max_iter": 1}
-    model = GradientRegressor(tol=None, store_path="epoch", **params)
-    model.fit(X * 1e100, Y * 1e60)
-    assert np.linalg.norm(model.path_[1]) == pytest.approx(1e-45, rel=1e-12, abs=0)
+    model = GradientRegressor("sgd", batch_size=batch_size, store_path="step", **params)
+    model.set_params(tol=None).fit(X * 1e100, Y * 1e60)
+    steps = np.linalg.norm(np.diff(model.path_, axis=0), axis=1)
+    np.testing.assert_allclose(steps, 1e-45, rtol=1e-12)
