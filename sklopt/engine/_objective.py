@@ -179,7 +179,7 @@ class Objective(NamedTuple):
             g += share * block.gradient(phi)
             G += share * block.gauss_newton(phi)
         w = np.arange(1, self.X.shape[1] + 1)
-        G[w, w] += self.alpha
+        G[w, w] += self.l2
         g, G = g[t], G[np.ix_(t, t)]
         size = G.diagonal()
         unit = 1 / np.sqrt(np.where(size > 0, size, 1.0))
