@@ -149,8 +149,9 @@ class GradientTrained(Learner, CallbackSupportMixin, RegressorMixin, BaseEstimat
             owner = type(self).__name__
             is_coarse = self.tol >= COARSE_TOL
             untapped = np.zeros(1) if is_coarse else self._untapped(data)
+            large_gain = self._large_gain(data)
             warn_if_unfinished(
-                owner, self._training, self.max_iter, untapped, self._large_gain
+                owner, self._training, self.max_iter, untapped, large_gain
             )
         return self
 

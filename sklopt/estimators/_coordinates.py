@@ -21,6 +21,9 @@ from ..engine._types import read_only
 # A feature whose deviation is less than this share of its mean does not vary.
 CONSTANT = 1e-12
 
+# A distance from a centre of less than this share of it is what rounding leaves.
+ROUNDING = 4 * np.finfo(np.float64).eps
+
 # How often φ may go out and in until rounding changes it no more; twice is the rule.
 MOST_ROUNDINGS = 8
 
@@ -153,7 +156,7 @@ def _deviation(values, centre, weights):
 
 def _without_rounding(deviation, centre):
     """Distances from a centre; 0 where they are what rounding leaves."""
-    deviation[np.abs(deviation) <= CONSTANT * np.abs(centre)] = 0.0
+    deviation[np.abs(deviation) <= ROUNDING * np.abs(centre)] = 0.0
     return deviation
 
 
