@@ -26,9 +26,17 @@ from ._losses import FORMULAS, has_second_derivative, mean_of
 # wave's height where that is less, is out of sight.
 VISIBLE = 1e-3
 
+# One of which no sample sees more than this share is hardly seen.
+FAINT = 0.05
+
 # Directions in which the Gauss-Newton matrix, its diagonal scaled to 1, is flatter than
 # this share of its steepest one are made up by rounding.
 FLATTEST = 1e-10
+
+# How many steps of Levenberg and Marquardt are looked ahead, the share of J that each
+# has to gain for another one, and how strongly they are damped.
+MOST_STEPS, LEAST_STEP = 10, 1e-5
+DAMPINGS = [*4.0 ** np.arange(10, -11, -1), 0.0]
 
 # Predictions held at once when many points are evaluated.
 NUMBERS_AT_ONCE = 2**17
@@ -58,10 +66,10 @@ def visible_part(z, window):
     return max(np.abs(wave(z, window)).max() for wave in (gabor, gabor_derivative))
 
 
-def least_visible(y, amplitude):
+def least_visible(y, amplitude, share=VISIBLE):
     """What has to be seen of a wave of height 1, in terms of y without the offset."""
     size, height = np.abs(y).max(), abs(amplitude)
-    return VISIBLE * (size / height if size < height else 1.0)
+    return share * (size / height if size < height else 1.0)
 
 
 class Objective(NamedTuple):
@@ -141,14 +149,14 @@ class Objective(NamedTuple):
         inputs = self.input_scale * self.X.T
         return np.column_stack([inner, *(inner * inputs), *columns])
 
-    def is_visible(self, phi):
+    def is_visible(self, phi, share=VISIBLE):
         """Whether any sample of positive weight sees the model at φ of shape (P,)."""
         if self.model == Model.LINEAR:
             return True
         amplitude, offset = phi[-2:] if self.has_head else (1.0, 0.0)
         rows = self.weight > 0
         part = visible_part(self._predictor(phi)[rows], self.window)
-        return bool(part > least_visible(self.y[rows] - offset, amplitude))
+        return bool(part > least_visible(self.y[rows] - offset, amplitude, share))
 
     def gradient(self, phi):
         """∇J at φ of shape (P,); 0 where a parameter is not trained."""
@@ -165,28 +173,54 @@ class Objective(NamedTuple):
         return D.T @ ((self.weight * bend)[:, np.newaxis] * D) / len(self.y)
 
     def gauss_newton_gain(self, phi):
-        """By how much the best step of the linearised model lowers J at φ: ½ gᵀG⁻¹g.
+        """By how much a few steps of Levenberg and Marquardt lower J at φ.
 
-        It does not depend on the units of the parameters.
+        It is what they really gain, not ½ gᵀG⁻¹g, which the linearised model promises:
+        where the slopes of f vanish but residuals do not, as at the top of a wave below
+        its data, G is nothing like the Hessian. Only of a wave that is hardly seen the
+        promise has to do, as all steps from there are lost in its ripples. Neither
+        depends on the units of the parameters.
         """
-        t, rows = np.flatnonzero(self.is_trained), self.weight > 0
+        seen = self.seen()
+        before = J = seen.value(phi)
+        if not seen.is_visible(phi, FAINT):
+            return seen._linearised(phi).promise
+        for _ in range(MOST_STEPS):
+            J_before = J
+            phi, J = seen._downhill(phi, J)
+            if J_before - J <= LEAST_STEP * J_before:
+                break
+        return before - J
+
+    def _downhill(self, phi, J):
+        """The last of some steps, ever less damped, before J rises again, and its J."""
+        model, lowest = self._linearised(phi), phi
+        for damping in DAMPINGS:
+            point = phi - model.step(damping)
+            J_there = self.value(point)
+            if not J_there < J:
+                break
+            lowest, J = point, J_there
+        return lowest, J
+
+    def _linearised(self, phi):
+        """J as it were if f were linear in φ."""
         g, G = np.zeros(len(phi)), np.zeros((len(phi), len(phi)))
-        seen = self._replace(
-            X=self.X[rows], y=self.y[rows], weight=self.weight[rows] * rows.mean()
-        )
-        for block in seen.blocks():
-            share = len(block.y) / len(seen.y)
+        for block in self.blocks():
+            share = len(block.y) / len(self.y)
             g += share * block.gradient(phi)
             G += share * block.gauss_newton(phi)
         w = np.arange(1, self.X.shape[1] + 1)
         G[w, w] += self.l2
-        g, G = g[t], G[np.ix_(t, t)]
-        size = G.diagonal()
-        unit = 1 / np.sqrt(np.where(size > 0, size, 1.0))
-        steepness, V = eigh(unit[:, np.newaxis] * G * unit)
-        is_real = steepness > FLATTEST * steepness[-1]
-        pull = V.T @ (unit * g)
-        return 0.5 * (pull[is_real] ** 2 / steepness[is_real]).sum()
+        return _Linearised.of(g, G, self.is_trained)
+
+    def seen(self):
+        """The same J without the rows of weight 0, whatever is in them."""
+        rows = self.weight > 0
+        if rows.all():
+            return self
+        weight = self.weight[rows] * rows.mean()
+        return self._replace(X=self.X[rows], y=self.y[rows], weight=weight)
 
     def blocks(self):
         """The objective on a few rows at a time, so that their D is never large."""
@@ -220,10 +254,12 @@ class Objective(NamedTuple):
         """The diagonal of ∇²J with every term positive: what rounding is relative to.
 
         1/n Σ s (ℓ''·(∂f/∂φⱼ)² + 2(|f| + |y|) |∂²f/∂φⱼ²|) + l2, of shape (P,). Only a
-        wave has the second term, and its loss is the squared error.
+        wave has the second term, and its loss is the squared error. Its f and y are
+        heights above the offset, which is where the user's zero happens to be.
         """
         f = self.prediction(phi)
-        d, height = self.X.shape[1], np.abs(f) + np.abs(self.y)
+        d, offset = self.X.shape[1], phi[-1] if self.has_head else 0.0
+        height = np.abs(f - offset) + np.abs(self.y - offset)
         bend = self._loss(FORMULAS[self.loss].curvature, f)
         size = (self.weight * bend) @ self.jacobian(phi) ** 2 / len(self.y)
         bend = np.abs(self._wave(self._predictor(phi), 2)) * height
@@ -250,3 +286,32 @@ class Objective(NamedTuple):
         if self.model == Model.GABOR:
             return (gabor, gabor_derivative, gabor_curvature)[order](z, self.window)
         return (z, np.ones_like(z), np.zeros_like(z))[order]
+
+
+class _Linearised(NamedTuple):
+    """J − gᵀδ + ½ δᵀGδ of steps −δ, in the units and axes in which G is diagonal."""
+
+    axes: np.ndarray  # (P, M), of the directions in which G is no rounding
+    steepness: np.ndarray  # (M,), about 1
+    pull: np.ndarray  # (M,)
+
+    @classmethod
+    def of(cls, g, G, is_trained):
+        """Of the trained parameters."""
+        t = np.flatnonzero(is_trained)
+        size = G.diagonal()[t]
+        unit = 1 / np.sqrt(np.where(size > 0, size, 1.0))
+        steepness, V = eigh(unit[:, np.newaxis] * G[np.ix_(t, t)] * unit)
+        is_real = steepness > FLATTEST * steepness[-1]
+        axes = np.zeros((len(g), np.count_nonzero(is_real)))
+        axes[t] = unit[:, np.newaxis] * V[:, is_real]
+        return cls(axes, steepness[is_real], axes.T @ g)
+
+    @property
+    def promise(self):
+        """By how much J is lower in the minimum: ½ gᵀG⁻¹g."""
+        return 0.5 * (self.pull**2 / self.steepness).sum()
+
+    def step(self, damping):
+        """(G + λ·diag G)⁻¹g, (P,)."""
+        return self.axes @ (self.pull / (self.steepness + damping))

@@ -33,6 +33,9 @@ SLOWEST_PHASE, FASTEST_PHASE = 1.5, 25.0
 # A feature that varies by less than this share of its size has no weight at the start.
 CONSTANT = 1e-12
 
+# What a start ends as, or still is, that is to be told when no sample sees its wave.
+JUDGED = (Status.RUNNING, Status.CONVERGED, Status.STOPPED, Status.STOPPED_EARLY)
+
 # Epochs until the first drop; each next rung is twice as far.
 FIRST_RUNG = 25
 
@@ -148,6 +151,7 @@ def mark_saturated(data, plan, state, *, is_chunk):
     """Tell the starts whose wave no sample sees, though there is something to fit.
 
     A chunk of the data cannot judge the rest: there the wave and its slope must be 0.
+    One that was dropped stays so, or it would wake in the next chunk.
     """
     X, y, reached = data.X, data.y[:, 0], state.outcome(plan.stops_early)
     if data.weight.size:
@@ -158,7 +162,7 @@ def mark_saturated(data, plan, state, *, is_chunk):
             z = phi[0] + plan.input_scale * (X @ phi[1 : plan.n_weights + 1])
             least = 0.0 if is_chunk else least_visible(y - offset, amplitude)
             is_seen = visible_part(z, plan.window) > least or (y == offset).all()
-        if progress["status"] != Status.DIVERGED and not is_seen:
+        if progress["status"] in JUDGED and not is_seen:
             progress["status"] = Status.SATURATED
 
 

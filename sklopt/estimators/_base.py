@@ -155,8 +155,9 @@ class GradientTrained(Learner, CallbackSupportMixin, RegressorMixin, BaseEstimat
             owner = type(self).__name__
             is_coarse = self.tol >= COARSE_TOL
             untapped = np.zeros(1) if is_coarse else self._untapped(data)
+            large_gain = self._large_gain(data)
             warn_if_unfinished(
-                owner, self._training, self.max_iter, untapped, self._large_gain
+                owner, self._training, self.max_iter, untapped, large_gain
             )
         return self
 
@@ -275,4 +276,4 @@ class GradientTrained(Learner, CallbackSupportMixin, RegressorMixin, BaseEstimat
             **self._model_fields(coordinates, n_features),
             **self._lowered_loss(),
             **self._lowered_penalty(coordinates),
-        )
+        ).seen()

@@ -21,6 +21,9 @@ from ..engine._types import read_only
 # A feature whose deviation is less than this share of its mean does not vary.
 CONSTANT = 1e-12
 
+# A distance from a centre of less than this share of it is what rounding leaves.
+ROUNDING = 4 * np.finfo(np.float64).eps
+
 # How often φ may go out and in until rounding changes it no more; twice is the rule.
 MOST_ROUNDINGS = 8
 
@@ -77,9 +80,18 @@ class Coordinates(NamedTuple):
         return all(map(np.array_equal, self, plain))
 
     def data(self, data):
-        """The training set in these coordinates."""
+        """The training set in these coordinates; rows of weight 0 lie in the centre.
+
+        What is in them may overflow here.
+        """
         if self.is_plain:
             return data
+        if data.weight.size and not data.weight.all():
+            has_weight = (data.weight > 0)[:, np.newaxis]
+            data = data._replace(
+                X=np.where(has_weight, data.X, self.centre).astype(data.X.dtype),
+                y=np.where(has_weight, data.y, self.level).astype(data.y.dtype),
+            )
         X = _without_rounding(data.X - self.centre, self.centre) / self.scale
         y = _without_rounding(data.y - np.float64(self.level), self.level) / self.size
         dtype = data.X.dtype
@@ -153,7 +165,7 @@ def _deviation(values, centre, weights):
 
 def _without_rounding(deviation, centre):
     """Distances from a centre; 0 where they are what rounding leaves."""
-    deviation[np.abs(deviation) <= CONSTANT * np.abs(centre)] = 0.0
+    deviation[np.abs(deviation) <= ROUNDING * np.abs(centre)] = 0.0
     return deviation
 
 

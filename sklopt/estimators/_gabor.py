@@ -10,9 +10,11 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._naming import naming
+from ..engine._lowering import as_description, lower_batch_size
 from ..engine._objective import gabor
 from ..engine._restarts import draw_best_starts, mark_saturated, race, with_heads
 from ..kernels._codes import Model
+from ..solvers import SOLVERS
 from ._base import JOBS, GradientTrained
 from ._coordinates import Coordinates
 from ._inputs import FLOATS, refuse_foreign
@@ -184,9 +186,9 @@ class GaborRegressor(UncertaintyMixin, GradientTrained):
     `scipy.optimize.curve_fit` gives. NaN, with a warning, where data do not determine
     the parameters, or no sample sees the wave.
 
-    A `ConvergenceWarning` tells of an objective that stands still though the next step
-    of Gauss-Newton could lower it by more than 0.2 % of that of a constant prediction,
-    or 5 % with mini-batches.
+    A `ConvergenceWarning` tells of an objective that stands still though a few steps of
+    Levenberg-Marquardt lower it by more than 0.2 % of that of a constant prediction, or
+    5 % with mini-batches.
 
     References
     ----------
@@ -435,9 +437,10 @@ class GaborRegressor(UncertaintyMixin, GradientTrained):
                 "look. Begin with more rows, or set both as numbers."
             )
 
-    @property
-    def _large_gain(self):
-        return GAIN_OF_WAVES if self.batch_size is None else GAIN_OF_WAVES_IN_BATCHES
+    def _large_gain(self, data):
+        n_samples, solver = len(data.X), as_description(self.solver, SOLVERS)
+        batch_size = lower_batch_size(self.batch_size, solver, n_samples)
+        return GAIN_OF_WAVES if batch_size == n_samples else GAIN_OF_WAVES_IN_BATCHES
 
     def _untapped(self, data):
         if self.stop_reason_ != "tol":

@@ -94,8 +94,7 @@ class Learner:
     def _judge_end(self, data, plan, state, is_chunk):
         """Set the status of candidates that ended in a way of the model's own."""
 
-    @property
-    def _large_gain(self):
+    def _large_gain(self, data):
         """Which share of a constant prediction's objective is worth training for."""
         return LARGE_GAIN
 

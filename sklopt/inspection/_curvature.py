@@ -1,5 +1,6 @@
 """What gradient and Hessian say of one point of the surface."""
 
+import math
 from dataclasses import dataclass
 from numbers import Real
 
@@ -214,7 +215,7 @@ def curvature(estimator, X, y, sample_weight=None, *, at=None, tol=1e-2):
         at=phi,
         loss=loss,
         gradient=g,
-        gradient_norm=float(np.linalg.norm(g)),
+        gradient_norm=math.hypot(*g),
         newton_gain=gain,
         hessian=H,
         eigenvalues=eigenvalues,

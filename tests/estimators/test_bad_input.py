@@ -17,7 +17,7 @@ from dask import array as da
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
 
-from sklopt.estimators import _gradient
+from sklopt.engine import _threads
 
 X, Y = make_problem()
 WEIGHTS = make_weights()
@@ -215,7 +215,7 @@ def test_interrupted_training_changes_nothing(error, method, monkeypatch):
 
     models = [model_of(), model_in("fitted"), model_in("fitted", warm_start=True)]
     clean = [clone(model) for model in models]
-    monkeypatch.setattr(_gradient, "train", interrupted)
+    monkeypatch.setattr(_threads, "train", interrupted)
     named = pd.DataFrame(X, columns=["a", "b", "c"])
     for model in models:
         fit = getattr(model, method)

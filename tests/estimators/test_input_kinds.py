@@ -14,8 +14,8 @@ from cases import (
 from numpy.testing import assert_allclose, assert_array_equal, assert_array_max_ulp
 from sklearn.base import clone
 
+from sklopt.engine import _threads
 from sklopt.engine._train import train
-from sklopt.estimators import _gradient
 
 # Small integers, which every type holds exactly.
 N_SAMPLES, N_FEATURES = 24, 3
@@ -128,7 +128,7 @@ def test_kernels_see_one_kind_of_array(convert, monkeypatch):
         seen.extend(data)
         return train(data, *others, **options)
 
-    monkeypatch.setattr(_gradient, "train", spying_train)
+    monkeypatch.setattr(_threads, "train", spying_train)
     model = clone(MODELS["gd"])
     model.fit(**{name: convert(array) for name, array in CLEAN.items()})
     assert len(seen) == 4

@@ -1,0 +1,121 @@
+"""GaborRegressor on data that a wave cannot follow, or that are far from the usual."""
+
+import math
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from sklearn.exceptions import ConvergenceWarning
+
+from sklopt import GaborRegressor
+from sklopt.datasets import make_gabor
+from sklopt.inspection import curvature
+
+BOTH = {"fit_amplitude": True, "fit_offset": True}
+
+
+# What can still be gained
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize(("amplitude", "offset"), [(1.0, 1.0), (3.0, 1.0), (1.0, 1e3)])
+def test_a_wave_below_its_data_is_no_stall(amplitude, offset, seed):
+    X, y = make_gabor(80, amplitude=amplitude, offset=offset, random_state=seed)
+    # Warnings are errors.
+    assert GaborRegressor(random_state=0).fit(X, y).stop_reason_ == "tol"
+
+
+def test_a_constant_above_the_wave_is_no_stall():
+    X, _ = make_gabor(80, random_state=0)
+    GaborRegressor(random_state=0).fit(X, np.full(80, 3.0))
+
+
+@pytest.mark.parametrize(
+    ("solver", "batch_size"),
+    [("gd", None), ("gd", 20), ("sgd", "auto"), ("sgd", 120), ("sgd", 500)],
+)
+def test_a_stall_in_full_batch_is_told_however_it_is_asked_for(solver, batch_size):
+    X, y = make_gabor(120, random_state=39)
+    near = GaborRegressor(random_state=0).fit(X, y).phi_ + np.array([0.15, 0.0])
+    model = GaborRegressor(solver, learning_rate=1e-6, init=near, batch_size=batch_size)
+    with pytest.warns(ConvergenceWarning, match="could easily be lower"):
+        model.fit(X, y)
+    # What mini-batches leave is no stall yet.
+    model.set_params(solver="sgd", batch_size=20, random_state=0).fit(X, y)
+
+
+# Origins and units
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e3, 1e4, 1e6])
+@pytest.mark.parametrize("origin", [0.0, 1e3])
+def test_the_kind_of_a_minimum_does_not_depend_on_the_origins(origin, offset):
+    X, y = make_gabor(100, random_state=1)
+    model = GaborRegressor(random_state=0, **BOTH).fit(X + origin, y + offset)
+    assert curvature(model, X + origin, y + offset).kind == "minimum"
+
+
+@pytest.mark.parametrize("offset", [1e9, 1e11])
+def test_the_loss_is_that_of_the_data_however_far_from_0(offset):
+    X, y = make_gabor(100, random_state=1)
+    model = GaborRegressor(random_state=0, fit_offset=True).fit(X, y + offset)
+    residual = (model.predict(X) - model.offset_) - (y + offset - model.offset_)
+    assert_allclose(model.loss_, (residual**2).mean(), rtol=1e-3)
+
+
+def test_the_norm_of_a_large_gradient_is_finite():
+    X, y = make_gabor(100, random_state=1)
+    y = 1e100 * (y + 1e3)
+    point = curvature(GaborRegressor(random_state=0, **BOTH).fit(X, y), X, y)
+    assert point.gradient_norm == math.hypot(*point.gradient)
+    assert np.isfinite(point.gradient_norm)
+
+
+# Starts
+
+
+def test_a_start_that_was_dropped_stays_dropped():
+    X, y = make_gabor(100, random_state=1)
+    starts = [[200.0, 1.0], *([0.5, 13.0 + i] for i in range(7))]
+    model = GaborRegressor(init=starts, random_state=0).fit(X, y)
+    before = model.init_results_.loc[0]
+    assert before["stop_reason"] == "dropped"
+    after = model.partial_fit(X, y).init_results_.loc[0]
+    assert (after["stop_reason"], after["n_iter"]) == ("dropped", before["n_iter"])
+
+
+# Uncertainty
+
+
+@pytest.mark.parametrize("unit", [1e-163, 1e-161, 1e-100, 1e100, 1e150])
+def test_the_covariance_of_a_wave_does_not_depend_on_the_unit_of_y(unit):
+    X, y = make_gabor(100, random_state=1)
+    model = GaborRegressor(random_state=0, **BOTH)
+    expected = model.fit(X, y).covariance_[:2, :2]
+    assert_allclose(model.fit(X, unit * y).covariance_[:2, :2], expected, rtol=1e-3)
+    # Products of two units are in range only where they are.
+    expected = model.standard_errors_[:2]
+    assert_allclose(np.sqrt(np.diagonal(model.covariance_))[:2], expected)
+
+
+# Rows of weight 0
+
+
+@pytest.mark.parametrize("value", [1e155, 1e200, -1e308])
+@pytest.mark.parametrize("where", ["X", "y", "both"])
+@pytest.mark.parametrize("head", [{}, {"fit_amplitude": True}, BOTH])
+def test_rows_of_weight_0_are_absent_whatever_is_in_them(head, where, value):
+    X, y = make_gabor(100, random_state=1)
+    y = 1e-10 * y if head else y
+    weight = np.ones(100)
+    weight[:4] = 0
+    model = GaborRegressor(random_state=0, **head).fit(X[4:], y[4:])
+    if where != "y":
+        X = np.where(weight[:, np.newaxis] > 0, X, value)
+    if where != "X":
+        y = np.where(weight > 0, y, value)
+    weighted = GaborRegressor(random_state=0, **head).fit(X, y, weight)
+    # Warnings are errors.
+    assert_allclose(weighted.phi_, model.phi_, rtol=1e-6)
+    assert_allclose(weighted.covariance_, model.covariance_, rtol=1e-5)
+    assert curvature(weighted, X, y, weight).kind == "minimum"
