@@ -262,7 +262,7 @@ def lower_store(store_path):
             return {"store": int(Store.EPOCH), "store_every": 1}
         case "step":
             return {"store": int(Store.STEP), "store_every": 1}
-    return {"store": int(Store.STEP), "store_every": int(store_path)}
+    return {"store": int(Store.STEP), "store_every": int(min(store_path, NEVER))}
 
 
 def lower_candidates(n_candidates, **fields):
@@ -297,6 +297,7 @@ def lower_plan(
     """What the candidates share. One type a field, or the loop is compiled again."""
     is_descent = (candidates["rule"] == Rule.DESCENT).all()
     is_shuffled = bool(shuffle and batch_size < n_samples)
+    block_size = block_size if is_shuffled else 0
     clips = bool(np.isfinite(candidates["largest_norm"]).any())
     is_by_row = batch_size == 1 and is_descent and np.all(is_trained) and not clips
     return Plan(
@@ -311,7 +312,7 @@ def lower_plan(
         batch_size=int(batch_size),
         is_shuffled=is_shuffled,
         block_size=block_size,
-        pool_size=POOL_BLOCKS * block_size or n_samples,
+        pool_size=POOL_BLOCKS * block_size if block_size else n_samples,
         seed=int(seed),
         looks_ahead=bool((candidates["rule"] == Rule.NESTEROV).any()),
         searches_line=bool((candidates["schedule"] == Schedule.LINE_SEARCH).any()),

@@ -5,12 +5,16 @@ reads their answers. So it stays free of Python, and an answer that is no rate i
 refused before anything is trained.
 """
 
+import sys
 from numbers import Real
 
 import numpy as np
 
 from ..schedules import SCHEDULES, OneCycle, Warmup
 from ._lowering import as_description
+
+# Epochs that are asked about at most.
+LONGEST_TABLE = 10_000_000
 
 
 def tabulated(plan, schedule, progress, max_epochs, max_iter):
@@ -27,6 +31,11 @@ def tabulated(plan, schedule, progress, max_epochs, max_iter):
     # Targets that had stopped for a while are behind the others.
     first = int(progress["n_epochs"].min())
     stop = int(progress["n_epochs"].max()) + max_epochs
+    if stop - first > LONGEST_TABLE:
+        raise ValueError(
+            f"schedule={schedule!r} is asked once an epoch before the training begins: "
+            f"max_iter must be at most {LONGEST_TABLE:,}, got {max_epochs}."
+        )
     table = multipliers(range(first, stop))
     return plan._replace(first_epoch=first, multipliers=table)
 
@@ -69,7 +78,7 @@ def _asked(schedule, epoch):
             f"schedule={schedule!r} must return a number, but returned {multiplier!r} "
             f"at epoch {epoch}."
         )
-    if not 0.0 <= multiplier < np.inf:
+    if not 0.0 <= multiplier <= sys.float_info.max:
         raise ValueError(
             f"schedule={schedule!r} must return a finite number >= 0, but returned "
             f"{multiplier!r} at epoch {epoch}."

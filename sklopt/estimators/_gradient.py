@@ -355,17 +355,19 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
         solver = as_description(self.solver, SOLVERS)
         n_samples = len(data.X)
         is_full = lower_batch_size(self.batch_size, solver, n_samples) == n_samples
-        is_wanted = is_squared and self.precompute is not False
+        is_automatic = isinstance(self.precompute, str)
+        is_wanted = is_squared and bool(self.precompute)
         if not (is_full and is_wanted and is_possible(data)):
             return data
-        if self.precompute == "auto" and not pays(data, max_epochs):
+        if is_automatic and not pays(data, max_epochs):
             return data
         few = condensed(data)
         return data if few is None else few
 
     def _refuse_what_is_of_squared_error(self):
         for name in ("precompute", "compute_covariance"):
-            if getattr(self, name) is True:
+            wanted = getattr(self, name)
+            if wanted and not isinstance(wanted, str):
                 raise ValueError(
                     f"{name}=True goes with loss='squared_error' only, not with "
                     f"loss={self.loss!r}."

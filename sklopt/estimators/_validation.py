@@ -52,9 +52,11 @@ def split(data, validation_fraction, random_state):
 
     Each part's weights have mean 1 of their own.
     """
-    parts = train_test_split(
-        np.arange(len(data.X)), test_size=validation_fraction, random_state=random_state
-    )
+    places = np.arange(len(data.X))
+    with naming("validation_fraction"):
+        parts = train_test_split(
+            places, test_size=validation_fraction, random_state=random_state
+        )
     names = "training", "validation"
     return [_part(data, *pair) for pair in zip(parts, names, strict=True)]
 

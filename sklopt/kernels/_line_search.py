@@ -20,6 +20,10 @@ A, B, C, D = range(4)
 # Halving toward a ends here, as a share of the first d: φ is as low as the ray goes.
 NEGLIGIBLE_STEP = 1e-16
 
+# Rows whose losses are summed before they join the total: whole blocks of them, or the
+# digits would tell where the search paused, and so how many candidates there are.
+ROWS_SUMMED = 256
+
 
 @entry_point
 def search_line(data, plan, candidates, state, scratch, budget):
@@ -109,12 +113,13 @@ def add_trial_losses(data, plan, candidate, state, scratch, k, first, stop):
     for place in range(bracket.shape[1]):
         step = bracket[Bracket.STEP, place]
         move(state.phi, scratch.gradient, k, step, scratch.point)
-        total = 0.0
-        for row in range(first, stop):
-            z = ray[Ray.Z, row] - step * ray[Ray.SLOPE, row]
-            prediction = prediction_at(plan, z, scratch.point, k)
-            total += row_loss(data, plan, candidate, row, prediction)
-        bracket[Bracket.OBJECTIVE, place] += total
+        for start in range(first, stop, ROWS_SUMMED):
+            total = 0.0
+            for row in range(start, min(start + ROWS_SUMMED, stop)):
+                z = ray[Ray.Z, row] - step * ray[Ray.SLOPE, row]
+                prediction = prediction_at(plan, z, scratch.point, k)
+                total += row_loss(data, plan, candidate, row, prediction)
+            bracket[Bracket.OBJECTIVE, place] += total
 
 
 @kernel
@@ -176,7 +181,8 @@ def search_rows(data, plan, candidates, state, scratch, budget):
     n_rows, first = data.X.shape[0], state.clock[Clock.ROW]
     trial_cost = cost.TRIAL + model_cost(plan) + loss_cost(plan)
     row_cost = trial_cost * scratch.bracket.size
-    stop = min(n_rows, first + budget // row_cost + 1)
+    n_blocks = budget // (ROWS_SUMMED * row_cost) + 1
+    stop = min(n_rows, first + ROWS_SUMMED * n_blocks)
     state.clock[Clock.ROW] = stop % n_rows
     is_any_open = False
     for k in range(candidates.size):

@@ -389,3 +389,18 @@ def test_a_tube_that_holds_all_targets_is_a_perfect_fit():
     model = GradientRegressor(loss="epsilon_insensitive").fit(X, 0.01 * np.tanh(Y))
     assert model.loss_ == 0.0
     assert model.stop_reason_ == "tol"
+
+
+def test_validation_targets_out_of_range_are_named():
+    X, y = make_problem()
+    model = model_of("gd", loss="gamma")
+    with pytest.raises(ValueError, match=r"^Some value\(s\) of y_val are out of"):
+        model.fit(X, np.abs(y) + 1, X_val=X, y_val=y)
+
+
+@pytest.mark.parametrize("name", ["precompute", "compute_covariance"])
+def test_what_is_of_squared_error_is_refused_by_any_true(name):
+    X, y = make_problem()
+    for true in (True, np.True_):
+        with pytest.raises(ValueError, match=f"^{name}=True goes with loss"):
+            model_of("gd", loss="huber", **{name: true}).fit(X, y)

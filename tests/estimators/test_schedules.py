@@ -275,3 +275,16 @@ def test_displays_draw_them():
     assert len(display.lines_) == 4
     drawn = display.learning_rates[str(halves_and_thirds)]
     assert_array_equal(drawn, [1 / 2, 1 / 3] * 5)
+
+
+@pytest.mark.parametrize("schedule", ["one_cycle", lambda epoch: 1.0])
+def test_more_epochs_than_can_be_asked_about_are_refused(schedule):
+    model = GradientRegressor(schedule=schedule, max_iter=10**11)
+    with pytest.raises(ValueError, match="max_iter must be at most 10,000,000"):
+        model.fit([[0.0], [1.0]], [0.0, 1.0])
+
+
+def test_a_multiplier_beyond_all_rates_is_refused():
+    model = GradientRegressor(schedule=lambda epoch: 10**400, max_iter=3)
+    with pytest.raises(ValueError, match="must return a finite number >= 0"):
+        model.fit([[0.0], [1.0]], [0.0, 1.0])

@@ -166,3 +166,16 @@ def test_a_divergence_in_a_thread_is_told_as_ever():
     model = model_of("sgd", learning_rate=1e3, n_jobs=2)
     with pytest.raises(ValueError, match="diverged in epoch"):
         model.fit(X, Y)
+
+
+@pytest.mark.parametrize("loss", ["squared_error", "huber"])
+def test_a_line_search_of_several_targets_is_that_of_each(loss):
+    """Also where it pauses at other rows, since there are more of them."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(20_000, 5))
+    Y = X @ rng.normal(size=(5, 3)) + rng.normal(size=(20_000, 3))
+    model = model_of("gd", schedule="line_search", loss=loss, max_iter=5)
+    model.set_params(precompute=False)
+    together = clone(model).fit(X, Y).coef_
+    assert_array_equal(clone(model).set_params(n_jobs=2).fit(X, Y).coef_, together)
+    assert_array_equal(clone(model).fit(X, Y[:, 1]).coef_, together[1])

@@ -327,5 +327,5 @@ def test_a_part_without_weight_is_refused(part):
 
 def test_one_row_cannot_be_split():
     model = make_stopping()
-    message = "With n_samples=1, test_size=0.1 and train_size=None"
+    message = "validation_fraction: With n_samples=1, test_size=0.1 and train_size=None"
     assert_refused(lambda: model.fit(X[:1], Y[:1]), model, ValueError, message)

@@ -135,3 +135,15 @@ def test_sorted_data_are_learnt_as_well_as_shuffled():
     assert fully < 1e-4 * best
     assert by_blocks < 1e-3 * best
     assert not_at_all > 1e-2 * best
+
+
+@pytest.mark.parametrize("loss", ["squared_error", "huber"])
+@pytest.mark.parametrize(("solver", "batch_size"), [("gd", 7), ("momentum", None)])
+def test_full_batches_see_all_rows(small_blocks, solver, batch_size, loss):
+    X, y = sorted_problem(200)
+    model = GradientRegressor(solver, batch_size=batch_size, loss=loss, max_iter=20)
+    model.set_params(tol=None, precompute=False)
+    expected = parameters(model.fit(X, y))
+    assert_array_equal(
+        parameters(model.set_params(shuffle="blocks").fit(X, y)), expected
+    )
