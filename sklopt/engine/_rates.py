@@ -175,7 +175,8 @@ def loss_curvature(data, model, window, has_head, loss=Loss.SQUARED_ERROR):
         np.abs(wave(z, window)).max()
         for wave in (gabor, gabor_derivative, gabor_curvature)
     )
-    furthest = np.abs(data.y).max() + f
+    y = data.y[data.weight > 0] if data.weight.size else data.y
+    furthest = np.abs(y).max() + f
     bound = slope**2 + furthest * bend + (f**2 + 1 if has_head else 0)
     return formulas.steepest * bound
 

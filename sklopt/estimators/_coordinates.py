@@ -80,9 +80,18 @@ class Coordinates(NamedTuple):
         return all(map(np.array_equal, self, plain))
 
     def data(self, data):
-        """The training set in these coordinates."""
+        """The training set in these coordinates; rows of weight 0 lie in the centre.
+
+        What is in them may overflow here.
+        """
         if self.is_plain:
             return data
+        if data.weight.size and not data.weight.all():
+            has_weight = (data.weight > 0)[:, np.newaxis]
+            data = data._replace(
+                X=np.where(has_weight, data.X, self.centre).astype(data.X.dtype),
+                y=np.where(has_weight, data.y, self.level).astype(data.y.dtype),
+            )
         X = _without_rounding(data.X - self.centre, self.centre) / self.scale
         y = _without_rounding(data.y - np.float64(self.level), self.level) / self.size
         dtype = data.X.dtype

@@ -25,32 +25,41 @@ def covariance(objective, phi):
     result = np.zeros((len(phi), len(phi)))
     result[np.ix_(is_trained, is_trained)] = np.nan
     with np.errstate(all="ignore"):
-        R, squares = _triangle(objective, phi)
-        norms = np.sqrt((R * R).sum(axis=0))
+        R, residual_norm = _triangle(objective.seen(), phi)
+        norms = _norms(R)
     n_free = np.count_nonzero(objective.weight) - is_trained.sum()
     if n_free <= 0 or not np.isfinite(norms).all() or not (norms > 0).all():
         return result
     _, singular, Vt = np.linalg.svd(R / norms)
     if singular[0] > LARGEST_CONDITION * singular[-1]:
         return result
-    variance = squares / n_free
-    inverse_root = Vt.T / singular / norms[:, np.newaxis]
-    result[np.ix_(is_trained, is_trained)] = variance * inverse_root @ inverse_root.T
+    # In the parameters' units before it is squared, which those of y do not survive.
+    root = Vt.T / singular * (residual_norm / np.sqrt(n_free) / norms)[:, np.newaxis]
+    with np.errstate(over="ignore"):
+        result[np.ix_(is_trained, is_trained)] = root @ root.T
     return result
 
 
 def _triangle(objective, phi):
-    """R with RᵀR = DᵀSD of the trained parameters, and Σ s r²; in blocks of rows."""
+    """R with RᵀR = DᵀSD of the trained parameters, and √Σ s r²; in blocks of rows."""
     n_samples, is_trained = len(objective.y), objective.is_trained
     ridge = np.zeros(len(phi))
     ridge[1 : objective.X.shape[1] + 1] = n_samples * objective.l2 / 2
-    R, squares = np.diag(np.sqrt(ridge))[:, is_trained], 0.0
+    R, residual_norm = np.diag(np.sqrt(ridge))[:, is_trained], 0.0
     for block in objective.blocks():
         root = np.sqrt(block.weight)
         D = root[:, np.newaxis] * block.jacobian(phi)[:, is_trained]
         R = np.linalg.qr(np.vstack([R, D]), mode="r")
-        squares += ((root * (block.prediction(phi) - block.y)) ** 2).sum()
-    return R, squares
+        norm_of_block = _norms(root * (block.prediction(phi) - block.y))
+        residual_norm = np.hypot(residual_norm, norm_of_block)
+    return R, residual_norm
+
+
+def _norms(values):
+    """Euclidean norm along the first axis, whatever the magnitude."""
+    largest = np.abs(values).max(axis=0)
+    unit = np.where(largest > 0, largest, 1.0)
+    return unit * np.sqrt(((values / unit) ** 2).sum(axis=0))
 
 
 class UncertaintyMixin:

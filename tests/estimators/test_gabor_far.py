@@ -82,3 +82,40 @@ def test_a_start_that_was_dropped_stays_dropped():
     assert before["stop_reason"] == "dropped"
     after = model.partial_fit(X, y).init_results_.loc[0]
     assert (after["stop_reason"], after["n_iter"]) == ("dropped", before["n_iter"])
+
+
+# Uncertainty
+
+
+@pytest.mark.parametrize("unit", [1e-163, 1e-161, 1e-100, 1e100, 1e150])
+def test_the_covariance_of_a_wave_does_not_depend_on_the_unit_of_y(unit):
+    X, y = make_gabor(100, random_state=1)
+    model = GaborRegressor(random_state=0, **BOTH)
+    expected = model.fit(X, y).covariance_[:2, :2]
+    assert_allclose(model.fit(X, unit * y).covariance_[:2, :2], expected, rtol=1e-3)
+    # Products of two units are in range only where they are.
+    expected = model.standard_errors_[:2]
+    assert_allclose(np.sqrt(np.diagonal(model.covariance_))[:2], expected)
+
+
+# Rows of weight 0
+
+
+@pytest.mark.parametrize("value", [1e155, 1e200, -1e308])
+@pytest.mark.parametrize("where", ["X", "y", "both"])
+@pytest.mark.parametrize("head", [{}, {"fit_amplitude": True}, BOTH])
+def test_rows_of_weight_0_are_absent_whatever_is_in_them(head, where, value):
+    X, y = make_gabor(100, random_state=1)
+    y = 1e-10 * y if head else y
+    weight = np.ones(100)
+    weight[:4] = 0
+    model = GaborRegressor(random_state=0, **head).fit(X[4:], y[4:])
+    if where != "y":
+        X = np.where(weight[:, np.newaxis] > 0, X, value)
+    if where != "X":
+        y = np.where(weight > 0, y, value)
+    weighted = GaborRegressor(random_state=0, **head).fit(X, y, weight)
+    # Warnings are errors.
+    assert_allclose(weighted.phi_, model.phi_, rtol=1e-6)
+    assert_allclose(weighted.covariance_, model.covariance_, rtol=1e-5)
+    assert curvature(weighted, X, y, weight).kind == "minimum"
