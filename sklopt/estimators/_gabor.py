@@ -371,7 +371,7 @@ class GaborRegressor(UncertaintyMixin, GradientTrained):
         return True
 
     def _first_phi(self, data, coordinates, is_single, seed):
-        objective = self._objective_on(data, coordinates)
+        objective = self._objective_on(data, coordinates).seen()
         is_warm = self.warm_start and self._has_trained
         if is_warm:
             origin, phi = self._given_phi([(objective.n_params,)])

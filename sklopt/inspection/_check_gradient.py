@@ -132,7 +132,7 @@ def check_gradient(estimator, X, y, sample_weight=None, *, at=None, h=STEPS):
     """
     pd = check_pandas_support("check_gradient")
     steps = _checked_steps(h)
-    J = objective_of(estimator, X, y, sample_weight)
+    J = objective_of(estimator, X, y, sample_weight).seen()
     phi = parameters_at(estimator, J, at)
     with np.errstate(over="ignore", invalid="ignore"):
         analytic = J.gradient(phi)

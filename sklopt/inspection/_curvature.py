@@ -192,7 +192,7 @@ def curvature(estimator, X, y, sample_weight=None, *, at=None, tol=1e-2):
       largest stable rate    0.4797 of gd
       suggested momentum     0.8489 with beta=0.3129
     """
-    J = objective_of(estimator, X, y, sample_weight)
+    J = objective_of(estimator, X, y, sample_weight).seen()
     if not J.has_hessian:
         raise ValueError(
             "This loss consists of straight pieces: it has no second derivative to "

@@ -96,7 +96,7 @@ def stored_path(estimator):
 def fitted_objective(estimator, X, y, sample_weight=None):
     """J of a fitted estimator on given data."""
     fitted(estimator)
-    return objective_of(estimator, X, y, sample_weight)
+    return objective_of(estimator, X, y, sample_weight).seen()
 
 
 def axis_names(estimator, J):
