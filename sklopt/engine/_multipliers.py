@@ -5,7 +5,6 @@ reads their answers. So it stays free of Python, and an answer that is no rate i
 refused before anything is trained.
 """
 
-import sys
 from numbers import Real
 
 import numpy as np
@@ -78,9 +77,13 @@ def _asked(schedule, epoch):
             f"schedule={schedule!r} must return a number, but returned {multiplier!r} "
             f"at epoch {epoch}."
         )
-    if not 0.0 <= multiplier <= sys.float_info.max:
+    try:
+        value = float(multiplier)
+    except OverflowError:
+        value = np.inf
+    if not 0.0 <= value < np.inf:
         raise ValueError(
             f"schedule={schedule!r} must return a finite number >= 0, but returned "
             f"{multiplier!r} at epoch {epoch}."
         )
-    return float(multiplier)
+    return value
