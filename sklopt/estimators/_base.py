@@ -276,4 +276,4 @@ class GradientTrained(Learner, CallbackSupportMixin, RegressorMixin, BaseEstimat
             **self._model_fields(coordinates, n_features),
             **self._lowered_loss(),
             **self._lowered_penalty(coordinates),
-        ).seen()
+        )

@@ -420,12 +420,10 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
 
     def _covariances(self, data):
         coordinates = self._plain_coordinates(data.X.shape[1])
-        objective = self._objective_on(data, coordinates)
-        targets = data.y.T.astype(np.float64, copy=False)
-        pairs = zip(targets, self._training.outcome, strict=True)
-        result = np.array(
-            [covariance(objective._replace(y=y), phi) for y, phi in pairs]
-        )
+        parts = (data._replace(y=data.y[:, k : k + 1]) for k in range(data.y.shape[1]))
+        objectives = (self._objective_on(part, coordinates) for part in parts)
+        pairs = zip(objectives, self._training.outcome, strict=True)
+        result = np.array([covariance(*pair) for pair in pairs])
         return result[0] if self._training.is_single else result
 
     def _untapped(self, data):
