@@ -15,7 +15,7 @@ from ..kernels._codes import (
     Status,
     Store,
 )
-from ..kernels._epoch import add_objective, advance
+from ..kernels._epoch import add_objective, advance, advance_by_row
 from ..kernels._line_search import search_line
 from ..kernels._models import GROUP_SIZE
 from ..kernels._validation import validate
@@ -176,6 +176,7 @@ def train(
     is_mapped = mapped_file(data.X) is not None
     budget = CALL_BUDGET // BUDGET_SHARE_OF_FILES if is_mapped else CALL_BUDGET
     sample = sample_of(data) if plan.averages else None
+    turn = advance_by_row if plan.is_by_row else advance
     records, n_epochs, capacity = [], 0, 1 if on_epoch else FIRST_RECORD
     # Overflow is how a divergence shows; the loop looks for it by itself.
     with np.errstate(all="ignore"):
@@ -185,7 +186,7 @@ def train(
             while record.filled[Filled.EPOCHS] < len(record.entries):
                 if not _is_unfinished(state, is_divergence_fatal) or is_cancelled():
                     break
-                advance(data, plan, candidates, state, scratch, record, budget)
+                turn(data, plan, candidates, state, scratch, record, budget)
                 if plan.searches_line:
                     search_line(data, plan, candidates, state, scratch, budget)
                 if plan.averages:

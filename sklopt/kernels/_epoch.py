@@ -45,20 +45,13 @@ def advance(data, plan, candidates, state, scratch, record, budget):
 
     What is due of line search, averages and validation returns to the caller as well.
     """
-    clock = state.clock
-    while (
-        budget > 0
-        and record.filled[Filled.EPOCHS] < record.entries.shape[0]
-        and (is_any_running(state.progress) or clock[Clock.PHASE] == Phase.CLOSE)
-    ):
-        if clock[Clock.PHASE] == Phase.SHUFFLE:
-            budget -= shuffle(data, plan, clock, scratch, budget)
-        elif clock[Clock.PHASE] == Phase.WALK:
-            budget -= walk(data, plan, candidates, state, scratch, record, budget)
-        elif clock[Clock.PHASE] == Phase.CLOSE:
-            close_epoch(data, plan, candidates, state, scratch, record)
-        else:
-            return
+    turn_clock(walk, data, plan, candidates, state, scratch, record, budget)
+
+
+@entry_point
+def advance_by_row(data, plan, candidates, state, scratch, record, budget):
+    """The same for plans that are `is_by_row`, so that only these compile that way."""
+    turn_clock(walk_by_row, data, plan, candidates, state, scratch, record, budget)
 
 
 @entry_point
@@ -74,6 +67,25 @@ def add_objective(data, plan, candidates, phi, first, stop, total):
         for k in range(phi.shape[0]):
             penalty = penalty_value(plan, candidates[k], phi, k)
             total[k] = total[k] / n_rows + penalty
+
+
+@kernel
+def turn_clock(walk, data, plan, candidates, state, scratch, record, budget):
+    """Go through the phases of the epochs, as far as they are for the compiled loop."""
+    clock = state.clock
+    while (
+        budget > 0
+        and record.filled[Filled.EPOCHS] < record.entries.shape[0]
+        and (is_any_running(state.progress) or clock[Clock.PHASE] == Phase.CLOSE)
+    ):
+        if clock[Clock.PHASE] == Phase.SHUFFLE:
+            budget -= shuffle(data, plan, clock, scratch, budget)
+        elif clock[Clock.PHASE] == Phase.WALK:
+            budget -= walk(data, plan, candidates, state, scratch, record, budget)
+        elif clock[Clock.PHASE] == Phase.CLOSE:
+            close_epoch(data, plan, candidates, state, scratch, record)
+        else:
+            return
 
 
 @kernel
@@ -106,24 +118,14 @@ def shuffle(data, plan, clock, scratch, budget):
 def walk(data, plan, candidates, state, scratch, record, budget):
     """Walk the mini-batches as far as the budget reaches; returns the cost."""
     n_rows = data.X.shape[0]
-    visit = state.phi.shape[1] + cost.ROW + model_cost(plan) + loss_cost(plan)
-    row_cost = state.phi.shape[0] * visit
+    row_cost = cost_of_row(plan, state)
     batch_cost = state.phi.size + cost.BATCH
     point = scratch.point if plan.looks_ahead else state.phi
     row = state.clock[Clock.ROW]
-    pool_start = row - row % plan.pool_size
-    pool_stop = min(n_rows, pool_start + plan.pool_size)
+    pool_stop = end_of_pool(plan, n_rows, row)
     spent = 0
     if row == 0:
         open_epoch(plan, candidates, state.progress, scratch.tally)
-    if plan.is_by_row and row < n_rows - 1:
-        # The last row goes the general way, which leaves its gradient for the record.
-        stop = min(pool_stop, n_rows - 1, row + budget // row_cost + 1)
-        descend_rows(data, plan, candidates, state, scratch, record, row, stop)
-        spent += (stop - row) * row_cost
-        row = stop
-        if not is_any_running(state.progress):
-            row = n_rows
     while row < pool_stop and spent < budget:
         batch_start = row - row % plan.batch_size
         batch_stop = min(batch_start + plan.batch_size, n_rows)
@@ -147,13 +149,49 @@ def walk(data, plan, candidates, state, scratch, record, budget):
             spent += batch_cost
             if not is_any_running(state.progress):
                 row = n_rows
-    state.clock[Clock.ROW] = row
-    if row == n_rows:
-        state.clock[Clock.ROW], state.clock[Clock.DRAWN] = 0, 0
-        state.clock[Clock.PHASE] = phase_after_walk(plan)
-    elif row == pool_stop:
-        state.clock[Clock.PHASE] = Phase.SHUFFLE
+    leave_walk(plan, state.clock, n_rows, row, pool_stop)
     return spent
+
+
+@kernel
+def walk_by_row(data, plan, candidates, state, scratch, record, budget):
+    """Walk the rows as mini-batches of one; the last leaves its gradient behind."""
+    n_rows, row = data.X.shape[0], state.clock[Clock.ROW]
+    if row == n_rows - 1:
+        return walk(data, plan, candidates, state, scratch, record, budget)
+    if row == 0:
+        open_epoch(plan, candidates, state.progress, scratch.tally)
+    row_cost, pool_stop = cost_of_row(plan, state), end_of_pool(plan, n_rows, row)
+    stop = min(pool_stop, n_rows - 1, row + budget // row_cost + 1)
+    descend_rows(data, plan, candidates, state, scratch, record, row, stop)
+    is_over = not is_any_running(state.progress)
+    leave_walk(plan, state.clock, n_rows, n_rows if is_over else stop, pool_stop)
+    return (stop - row) * row_cost
+
+
+@kernel
+def cost_of_row(plan, state):
+    """What a row costs all candidates."""
+    n_candidates, n_params = state.phi.shape
+    visit = n_params + cost.ROW + model_cost(plan) + loss_cost(plan)
+    return n_candidates * visit
+
+
+@kernel
+def end_of_pool(plan, n_rows, row):
+    """The end of the rows that are shuffled together with this one."""
+    return min(n_rows, row - row % plan.pool_size + plan.pool_size)
+
+
+@kernel
+def leave_walk(plan, clock, n_rows, row, pool_stop):
+    """Note the row where the walk goes on, or turn to what is due there."""
+    clock[Clock.ROW] = row
+    if row == n_rows:
+        clock[Clock.ROW], clock[Clock.DRAWN] = 0, 0
+        clock[Clock.PHASE] = phase_after_walk(plan)
+    elif row == pool_stop:
+        clock[Clock.PHASE] = Phase.SHUFFLE
 
 
 @kernel

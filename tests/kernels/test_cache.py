@@ -224,6 +224,7 @@ def function(tmp_path, monkeypatch):
     module = importlib.util.module_from_spec(spec)
     monkeypatch.setitem(sys.modules, "doubling", module)
     spec.loader.exec_module(module)
+    monkeypatch.setattr("numba.core.config.CACHE_DIR", "")
     return module.double
 
 
