@@ -30,9 +30,10 @@ MAY_IMPORT = {
     "inspection": _TO_ESTIMATORS - {"kernels"}
     | {"model_selection", "inspection", "_naming"},
     "datasets": {"datasets", "_naming"},
+    "callback": set(),
     "_naming": set(),
     "__init__": DESCRIPTIONS
-    | {"estimators", "model_selection", "inspection", "datasets"},
+    | {"callback", "estimators", "model_selection", "inspection", "datasets"},
 }
 
 # What kernels may import from elsewhere: compiled code has no use for anything else.

@@ -138,8 +138,8 @@ class GradientTrained(Learner, CallbackSupportMixin, RegressorMixin, BaseEstimat
             If an input is not usable, or if training diverges; the estimator is then
             left as it was.
         """
-        watcher = Watcher(self, X, y, sample_weight)
         validation = X_val, y_val, sample_weight_val
+        watcher = Watcher(self, X, y, sample_weight, validation)
         with unchanged_on_error(self):
             data, is_single = validated_data(self, X, y, sample_weight, is_first=True)
             is_single = self._takes_as_single(data, is_single)

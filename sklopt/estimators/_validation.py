@@ -47,16 +47,22 @@ def checked_validation(estimator, data, X_val, y_val, sample_weight_val):
     return Data(*map(read_only, (X, y, weight)))
 
 
+def drawn_places(n_samples, validation_fraction, random_state):
+    """Indices of the rows to train on, and of those for validation."""
+    with naming("validation_fraction"):
+        return train_test_split(
+            np.arange(n_samples),
+            test_size=validation_fraction,
+            random_state=random_state,
+        )
+
+
 def split(data, validation_fraction, random_state):
     """The data in two, as `train_test_split` draws them: for training, for validation.
 
     Each part's weights have mean 1 of their own.
     """
-    places = np.arange(len(data.X))
-    with naming("validation_fraction"):
-        parts = train_test_split(
-            places, test_size=validation_fraction, random_state=random_state
-        )
+    parts = drawn_places(len(data.X), validation_fraction, random_state)
     names = "training", "validation"
     return [_part(data, *pair) for pair in zip(parts, names, strict=True)]
 
