@@ -124,12 +124,15 @@ def train_torch(torch, cell, loss="squared_error"):
     optimizer = made if isinstance(made, torch.optim.Optimizer) else scope["optimizer"]
     judge = made if isinstance(made, torch.nn.Module) else torch.nn.MSELoss()
     scheduler = made if code.startswith("lr_scheduler") else None
+    is_of_gradients = code.startswith("nn.utils")
     X, y = (torch.from_numpy(array) for array in problem_for(loss))
     X = torch.column_stack([torch.ones(N_SAMPLES, dtype=X.dtype), X])
     (phi,) = scope["params"]
     for _ in range(N_EPOCHS):
         optimizer.zero_grad()
         judge(X @ phi, y).backward()
+        if is_of_gradients:
+            eval(code, scope)
         optimizer.step()
         if scheduler is not None:
             scheduler.step()

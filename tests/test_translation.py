@@ -176,3 +176,13 @@ def test_weight_decay_of_torch_holds_the_intercept_too(torch):
         phi = phi - RATE * (g + LETTERS["a"] * np.array([phi[0], 0, 0, 0]))
     assert_allclose(expected, phi, rtol=1e-10)
     assert abs(ours(row, batch_size=None)[0]) > abs(phi[0])
+
+
+@pytest.mark.parity
+def test_clipping_of_torch_takes_the_same_steps(torch):
+    row = row_of("`gradient_clipping=c`")
+    expected = train_torch(torch, row["torch"])
+    # Theirs adds 1e-6 to the norm that it divides by.
+    assert_allclose(ours(row, batch_size=None), expected, rtol=1e-5)
+    model = train_ours(batch_size=None, **arguments(row["ours"]))
+    assert (model.history_["gradient_norm"] > LETTERS["c"]).all()
