@@ -4,6 +4,7 @@ Nothing here looks at a time.
 """
 
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -129,8 +130,28 @@ def test_tables_of_epochs():
 
     tables = dict(bench_epoch.tables(shrink=10_000, n_turns=1))
     assert len(tables["One shuffled epoch"]) == len(bench_epoch.EPOCH_JOBS)
+    watching = tables.pop(bench_epoch.WATCHING)
     for table in tables.values():
         assert {"epoch ratio", "passes", "target", "met"} <= set(table)
+    assert (watching.loc[watching["who watches"] == "nobody", "to nobody"] == 1).all()
+
+
+def test_watchers_watch_and_others_keep_their_path(monkeypatch):
+    import bench_epoch
+
+    watchers = bench_epoch.Idle(), bench_epoch.ScoringMonitor(scoring="r2")
+    ends = mock.create_autospec(bench_epoch.Idle.on_fit_task_end, return_value=None)
+    monkeypatch.setattr(bench_epoch.Idle, "on_fit_task_end", ends)
+    monkeypatch.setattr(bench_epoch, "Idle", lambda: watchers[0])
+    monkeypatch.setattr(bench_epoch, "ScoringMonitor", lambda scoring: watchers[1])
+    lengths = {}
+    for name, model in bench_epoch.watched_models(batch_size=2, max_iter=3).items():
+        history = bench_epoch.fit_and_read(model, np.eye(4), np.arange(4.0))
+        assert history["epoch"].to_list() == [0, 1, 2]
+        lengths[name] = len(getattr(model, "path_", ()))
+    assert len(watchers[1].get_logs().data) == ends.call_count == 4
+    assert lengths["nobody"] == lengths["nobody, again"] == 0
+    assert (lengths['store_path="epoch"'], lengths['store_path="step"']) == (4, 7)
 
 
 def test_tables_of_growth(monkeypatch):

@@ -1,10 +1,15 @@
-"""Seconds of an epoch on mini-batches, beside SGDRegressor and one pass over X.
+"""Seconds of an epoch on mini-batches: SGDRegressor's, one pass of X, and callbacks.
 
 python examples/benchmarks/bench_epoch.py [--quick]
 """
 
 import argparse
+import io
+import os
+from contextlib import redirect_stdout
 from functools import partial
+from importlib.util import find_spec
+from unittest import mock
 
 import numpy as np
 from measuring import (
@@ -19,6 +24,7 @@ from measuring import (
     sklopt_model,
 )
 from pandas import DataFrame
+from sklearn.callback import ProgressBar, ScoringMonitor
 from sklearn.linear_model import SGDRegressor
 
 LONG = 6  # epochs of the longer of the two fits that an epoch is measured by
@@ -35,6 +41,9 @@ EPOCH_JOBS = [
 # (samples, features, batch size, times SGDRegressor, passes of X @ w)
 BLOCK_JOBS = [(1_000_000, 50, 32, 7.0, None), (1_000_000, 50, 256, None, 3.0)]
 FLOAT32_TARGET = 1.5
+# (samples, features, epochs)
+WATCHING = "Callbacks, the history and the path"
+WATCHED_JOBS = [(10_000, 10, 50), (1_000_000, 50, 5)]
 
 
 def sgd_regressor(**changes):
@@ -114,6 +123,71 @@ def measure_float32(jobs, n_turns):
         }
 
 
+class Idle:
+    """A callback that does nothing, so that only calling it takes time."""
+
+    def setup(self, estimator, context):
+        """A fit begins."""
+
+    def teardown(self, estimator, context):
+        """A fit is over."""
+
+    def on_fit_task_begin(self, estimator, context):
+        """An epoch, or the fit, begins."""
+
+    def on_fit_task_end(self, estimator, context):
+        """An epoch, or the fit, is over."""
+
+
+def watched_models(**settings):
+    """The same training with what may look at it, by name; what is absent left out."""
+
+    def model(*callbacks, **changes):
+        return sklopt_model(**settings | changes).set_callbacks(*callbacks)
+
+    models = {
+        "nobody": model(),
+        "nobody, again": model(),
+        "a callback that does nothing": model(Idle()),
+        "ProgressBar": model(ProgressBar()) if find_spec("rich") else None,
+        "ScoringMonitor, R²": model(ScoringMonitor(scoring="r2")),
+        'store_path="epoch"': model(store_path="epoch"),
+        "store_path=100": model(store_path=100),
+        'store_path="step"': model(store_path="step"),
+    }
+    return {name: model for name, model in models.items() if model is not None}
+
+
+def fit_and_read(model, X, y):
+    """A fit, and the frame of its history."""
+    return model.fit(X, y).history_
+
+
+def measure_watching(jobs, n_turns):
+    """Whole fits that are watched, or keep their path, against one that is not."""
+    for n_samples, n_features, n_epochs in jobs:
+        X, y = make_data(n_samples, n_features)
+        models = watched_models(batch_size=32, max_iter=n_epochs)
+        fits = {name: partial(model.fit, X, y) for name, model in models.items()}
+        fits["nobody, and reading history_"] = partial(
+            fit_and_read, models["nobody"], X, y
+        )
+        # Bars are drawn where they think they are seen, here into memory.
+        seen = mock.patch.dict(os.environ, FORCE_COLOR="1")
+        with seen, redirect_stdout(io.StringIO()):
+            times = in_turns(fits, n_turns)
+        for name in times:
+            more = times[name] - times["nobody"]
+            yield {
+                "data": shape_name(n_samples, n_features),
+                "epochs": n_epochs,
+                "who watches": name,
+                "fit (s)": times[name].median(),
+                "to nobody": (times[name] / times["nobody"]).median(),
+                "more an epoch (ms)": 1e3 * more.median() / n_epochs,
+            }
+
+
 def warm_up():
     """Compile, or load, all that is timed later."""
     for dtype in (np.float64, np.float32):
@@ -142,6 +216,8 @@ def tables(quick=False, *, shrink=None, n_turns=None):
     jobs = [(n_samples // shrink, *rest) for n_samples, *rest in BLOCK_JOBS]
     title = 'One epoch with shuffle="blocks"'
     yield title, DataFrame(measure_blocks(jobs, n_turns))
+    jobs = [(n_samples // shrink, *rest) for n_samples, *rest in WATCHED_JOBS]
+    yield WATCHING, DataFrame(measure_watching(jobs, n_turns))
 
 
 def main():
