@@ -137,6 +137,13 @@ class GradientTrained(Learner, CallbackSupportMixin, RegressorMixin, BaseEstimat
         ValueError
             If an input is not usable, or if training diverges; the estimator is then
             left as it was.
+
+        Notes
+        -----
+        Whoever passes validation rows on treats them by rules of its own. A search cuts
+        into folds what has as many rows as X, also where these are for validation; give
+        it more or fewer. `TransformedTargetRegressor` leaves `y_val` as it is: pass it
+        transformed.
         """
         validation = X_val, y_val, sample_weight_val
         watcher = Watcher(self, X, y, sample_weight, validation)

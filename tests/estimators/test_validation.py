@@ -28,7 +28,9 @@ from estimators.stopping import (
 )
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn import config_context
-from sklearn.model_selection import GridSearchCV, train_test_split
+from sklearn.base import clone
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.model_selection import GridSearchCV, KFold, train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -203,6 +205,37 @@ def test_a_search_routes_validation_rows_and_weights():
     best = make_stopping("gd", **search.best_params_)
     best.fit(X, Y, None, X_VAL, Y_VAL, WEIGHTS)
     assert_same_training(search.best_estimator_, best)
+
+
+@pytest.mark.parametrize("n_fewer", [0, 1])
+@pytest.mark.parametrize("is_routed", [False, True])
+def test_a_search_cuts_what_has_as_many_rows(is_routed, n_fewer):
+    X_val, y_val = X[n_fewer:] + 1, Y[n_fewer:]
+    model = GradientRegressor("gd", max_iter=2, tol=None)
+    losses = []
+
+    def score(fitted, X_test, y_test):
+        losses.append(fitted.validation_loss_curve_[0])
+        return 0.0
+
+    with config_context(enable_metadata_routing=is_routed):
+        if is_routed:
+            model.set_fit_request(X_val=True, y_val=True)
+        search = GridSearchCV(model, {"alpha": [0.1]}, scoring=score, cv=KFold(2))
+        search.fit(X, Y, X_val=X_val, y_val=y_val)
+    for (fold, _), loss in zip(KFold(2).split(X), losses, strict=True):
+        rows = slice(None) if n_fewer else fold
+        alone = clone(model).fit(X[fold], Y[fold], None, X_val[rows], y_val[rows])
+        assert loss == alone.validation_loss_curve_[0]
+
+
+def test_a_transformed_target_is_validated_as_it_was_passed():
+    scaler = StandardScaler().fit(Y[:, np.newaxis])
+    z, z_val = (scaler.transform(y[:, np.newaxis]).ravel() for y in (Y, Y_VAL))
+    outer = TransformedTargetRegressor(make_stopping("gd"), transformer=scaler)
+    outer.fit(X, Y, X_val=X_VAL, y_val=z_val)
+    apart = make_stopping("gd").fit(X, z, X_val=X_VAL, y_val=z_val)
+    assert_same_training(outer.regressor_, apart)
 
 
 def test_frames_and_columns():
