@@ -41,9 +41,9 @@ EPOCH_JOBS = [
 # (samples, features, batch size, times SGDRegressor, passes of X @ w)
 BLOCK_JOBS = [(1_000_000, 50, 32, 7.0, None), (1_000_000, 50, 256, None, 3.0)]
 FLOAT32_TARGET = 1.5
-# (samples, features, epochs)
 WATCHING = "Callbacks, the history and the path"
-WATCHED_JOBS = [(10_000, 10, 50), (1_000_000, 50, 5)]
+# (samples, features, epochs, how many times as many turns)
+WATCHED_JOBS = [(10_000, 10, 50, 10), (1_000_000, 50, 5, 1)]
 
 
 def sgd_regressor(**changes):
@@ -165,7 +165,7 @@ def fit_and_read(model, X, y):
 
 def measure_watching(jobs, n_turns):
     """Whole fits that are watched, or keep their path, against one that is not."""
-    for n_samples, n_features, n_epochs in jobs:
+    for n_samples, n_features, n_epochs, more_turns in jobs:
         X, y = make_data(n_samples, n_features)
         models = watched_models(batch_size=32, max_iter=n_epochs)
         fits = {name: partial(model.fit, X, y) for name, model in models.items()}
@@ -175,7 +175,7 @@ def measure_watching(jobs, n_turns):
         # Bars are drawn where they think they are seen, here into memory.
         seen = mock.patch.dict(os.environ, FORCE_COLOR="1")
         with seen, redirect_stdout(io.StringIO()):
-            times = in_turns(fits, n_turns)
+            times = in_turns(fits, more_turns * n_turns)
         for name in times:
             more = times[name] - times["nobody"]
             yield {
