@@ -30,6 +30,10 @@ SIFTED_ON = 150
 # The phase that a wave runs through over half the range of the data, in radians.
 SLOWEST_PHASE, FASTEST_PHASE = 1.5, 25.0
 
+# Values of a feature further from its quartiles than this many times what lies between
+# these are outliers.
+WHISKER = 1.5
+
 # A feature that varies by less than this share of its size has no weight at the start.
 CONSTANT = 1e-12
 
@@ -92,23 +96,50 @@ def _draw_starts(rng, objective, n_starts):
 
     The direction of w is uniform. Along it the wave's centre z = 0 is uniform over the
     range of the data, and the phase that z runs through over half of that range is
-    log-uniform.
+    log-uniform. Every other start takes the range without outliers, or a single sample
+    far away would make all waves too wide for the others to tell apart.
     """
     X = objective.X
     directions = rng.standard_normal((n_starts, X.shape[1]))
     directions[:, np.ptp(X, axis=0) <= CONSTANT * np.abs(X).max(axis=0)] = 0.0
-    n_at_once = max(1, NUMBERS_AT_ONCE // len(X))
-    ends = []
-    for first in range(0, n_starts, n_at_once):
-        along = directions[first : first + n_at_once] @ X.T
-        ends.append((along.min(axis=1), along.max(axis=1)))
-    low, high = map(np.concatenate, zip(*ends, strict=True))
+    ends = np.empty((n_starts, 2))
+    ends[::2] = _range_along(directions[::2], _without_outliers(X))
+    ends[1::2] = _range_along(directions[1::2], X)
+    low, high = ends.T
     bounds = np.log([SLOWEST_PHASE, FASTEST_PHASE])
     phase = np.exp(rng.uniform(*bounds, size=n_starts))
     slope = phase / np.where(high > low, (high - low) / 2, 1.0)
     centre = rng.uniform(low, high)
     w = slope[:, np.newaxis] * directions / objective.input_scale
     return np.column_stack([-slope * centre, w])
+
+
+def _range_along(directions, X):
+    """The least and the largest of the samples along each direction, (M, 2)."""
+    n_at_once = max(1, NUMBERS_AT_ONCE // len(X))
+    ends = np.empty((len(directions), 2))
+    for first in range(0, len(directions), n_at_once):
+        block = slice(first, first + n_at_once)
+        along = directions[block] @ X.T
+        ends[block, 0], ends[block, 1] = along.min(axis=1), along.max(axis=1)
+    return ends
+
+
+def _without_outliers(X):
+    """X with the outliers of each feature moved to the next value that is none."""
+    return np.column_stack([np.clip(x, *_whiskers(x)) for x in X.T])
+
+
+def _whiskers(x):
+    """The ends of a box plot's whiskers, of the distinct values.
+
+    Of these, since neither repeated samples nor weights change what starts there are.
+    """
+    x = np.unique(x)
+    lower, upper = np.quantile(x, [0.25, 0.75])
+    reach = WHISKER * (upper - lower)
+    x = x[(x >= lower - reach) & (x <= upper + reach)]
+    return x[0], x[-1]
 
 
 @one_blas_thread()

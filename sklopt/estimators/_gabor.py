@@ -66,7 +66,10 @@ class GaborRegressor(UncertaintyMixin, GradientTrained):
         lowest objective on at most 1000 samples: the direction of w
         is uniform; along it the wave's centre z = 0 is uniform over the range of the
         data, and the phase that z runs through over half of that range is log-uniform
-        between 1.5 and 25. See Notes for how often that finds the global minimum.
+        between 1.5 and 25. For every other start the range is that without outliers:
+        distinct values of a feature further from its quartiles than 1.5 times what
+        lies between these count as the last value that is not. See Notes for how often
+        that finds the global minimum.
         An array is one start (n_features + 1,) or several (n_init, n_features + 1),
         φ₀ first. Amplitude and offset start at their least-squares values.
     n_init : int, default=8
@@ -180,6 +183,11 @@ class GaborRegressor(UncertaintyMixin, GradientTrained):
     to 20, the defaults found 20 of one feature, 20 of two, 19 of three and 1 of five;
     64 runs of Levenberg-Marquardt from such starts found 17 of two, 7 of three and 4
     of five. From four features on, start near an answer, or compare several fits.
+
+    Of one feature, a sample up to some 30 times the range of the others away leaves the
+    fit what it is; of 60 waves with one 100 times the range away 56 were found. Where
+    most samples crowd in one place the others count as outliers themselves, and such as
+    are far from both hide the wave: take these out first.
 
     `covariance_` is σ²(DᵀSD)⁻¹ with D = ∂f/∂φ and σ² = Σ s r²/(n − p), n samples of
     positive weight and p trained parameters: the Gauss-Newton approximation that

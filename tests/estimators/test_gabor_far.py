@@ -74,6 +74,44 @@ def test_the_norm_of_a_large_gradient_is_finite():
 # Starts
 
 
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("far", [[40.0], [300.0], [-900.0], [300.0, -250.0, 400.0]])
+@pytest.mark.parametrize("is_repeated", [False, True])
+def test_a_few_samples_far_away_spoil_no_start(seed, far, is_repeated):
+    X, y = make_gabor(80, random_state=seed)
+    if is_repeated:
+        # All quartiles of the samples are one value.
+        X, y = np.r_[X, np.repeat(X[:1], 240, axis=0)], np.r_[y, np.repeat(y[:1], 240)]
+    lowest = GaborRegressor(random_state=0).fit(X, y).loss_ * len(y)
+    # What is far away has nothing of the wave.
+    X, y = np.r_[X, np.c_[far]], np.r_[y, np.zeros(len(far))]
+    assert GaborRegressor(random_state=0).fit(X, y).loss_ * len(y) < 1.01 * lowest
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_wave_beyond_a_crowd_is_found(seed):
+    """Where most samples are in one place, the rest look like outliers."""
+    X, y = make_gabor(80, random_state=seed)
+    lowest = GaborRegressor(random_state=0).fit(X, y).loss_ * len(y)
+    crowd = np.linspace(20, 20.1, 400)
+    X, y = np.r_[X, crowd[:, np.newaxis]], np.r_[y, np.zeros(400)]
+    assert GaborRegressor(random_state=0).fit(X, y).loss_ * len(y) < 1.01 * lowest
+
+
+def test_outliers_depend_on_neither_repeats_nor_units():
+    X, y = make_gabor(80, random_state=0)
+    X = np.r_[X, [[300.0]]]
+    x, y = X[:, 0], np.r_[y, 0.0]
+    model = GaborRegressor(random_state=0).fit(X, y)
+    times = np.arange(81) % 3 + 1
+    weighted = GaborRegressor(random_state=0).fit(X, y, times)
+    repeated = GaborRegressor(random_state=0)
+    repeated.fit(np.repeat(X, times, axis=0), np.repeat(y, times))
+    assert_allclose(repeated.phi_, weighted.phi_, rtol=1e-6)
+    moved = GaborRegressor(random_state=0).fit(70.0 - 1e3 * x[:, np.newaxis], y)
+    assert_allclose(moved.loss_, model.loss_, rtol=1e-6)
+
+
 def test_a_start_that_was_dropped_stays_dropped():
     X, y = make_gabor(100, random_state=1)
     starts = [[200.0, 1.0], *([0.5, 13.0 + i] for i in range(7))]
