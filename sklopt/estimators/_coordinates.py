@@ -24,6 +24,9 @@ CONSTANT = 1e-12
 # A distance from a centre of less than this share of it is what rounding leaves.
 ROUNDING = 4 * np.finfo(np.float64).eps
 
+# A penalty's weight that times the square of any w to start at is still a number.
+LARGEST_ALPHA = 1e300
+
 # How often φ may go out and in until rounding changes it no more; twice is the rule.
 MOST_ROUNDINGS = 8
 
@@ -101,7 +104,17 @@ class Coordinates(NamedTuple):
         """The penalty's weight: alpha'·‖w'‖² = alpha·‖w‖²/size²."""
         if self.is_plain:
             return alpha
-        return alpha / (self.outer_input_scale * self.scale[0] * self.size) ** 2
+        # One by one: products of a small scale and a small size may be 0.
+        with np.errstate(over="ignore"):
+            root = np.sqrt(alpha) / self.outer_input_scale / self.scale[0] / self.size
+            inner = root * root
+        if not inner < LARGEST_ALPHA:
+            raise ValueError(
+                f"alpha={alpha:g} is too large for X and y of so small a magnitude: "
+                "with learning_rate='auto' the penalty is relative to how much they "
+                "vary, and overflows. Scale X or y up, or lower alpha."
+            )
+        return inner
 
     def inward(self, phi):
         """From the user's φ, shape (…, P), to these coordinates."""

@@ -51,6 +51,42 @@ def test_any_magnitude_of_x(scale):
     assert_allclose(scaled.loss_, model.loss_, rtol=1e-6)
 
 
+# A penalty is in the units of the user: of ‖w‖², and of J as y has it.
+
+
+def in_other_units(unit_of_x, unit_of_y, alpha):
+    """The same fit after both, alpha as it has to be; φ and loss as they were."""
+    X, y = make_wave()
+    model = GaborRegressor(penalty="l2", random_state=0, fit_amplitude=True)
+    model.set_params(alpha=alpha * unit_of_x**2 * unit_of_y**2)
+    model.fit(unit_of_x * X, unit_of_y * y)
+    return np.r_[model.phi_ * [1, unit_of_x], model.loss_ / unit_of_y**2]
+
+
+@pytest.mark.parametrize(
+    "units", [(1e3, 1), (1, 1e-3), (1e-70, 1), (1, 1e-70), (1e-100, 1e60), (1e100, 1)]
+)
+def test_alpha_goes_with_the_units(units):
+    # Warnings are errors.
+    assert_allclose(in_other_units(*units, 1e-3), in_other_units(1, 1, 1e-3), rtol=1e-6)
+
+
+@pytest.mark.parametrize("units", [(1, 1e-300), (1, 1e-155), (1e-200, 1), (1e-155, 1)])
+def test_an_alpha_beyond_all_numbers_is_refused(units):
+    X, y = make_wave()
+    model = GaborRegressor(penalty="l2", fit_amplitude=True)
+    with pytest.raises(ValueError, match=r"alpha=0\.0001 is too large for X and y"):
+        model.fit(units[0] * X, units[1] * y)
+    model.set_params(alpha=0.0).fit(X, units[1] * y)
+
+
+def test_an_alpha_that_is_nothing_beside_x_changes_nothing():
+    X, y = make_wave()
+    model = GaborRegressor(random_state=0).fit(1e200 * X, y)
+    penalised = GaborRegressor(penalty="l2", random_state=0).fit(1e200 * X, y)
+    assert_allclose(penalised.phi_, model.phi_, rtol=1e-10)
+
+
 def test_targets_too_large_to_square_are_refused():
     X, y = make_wave()
     with pytest.raises(ValueError, match="The objective is not finite at the start"):
