@@ -101,6 +101,8 @@ def add_featureless_gradient(plan, data, row, z, phi, k, slope, gradient):
 
     Returns slope · κ · ∂(prediction)/∂z.
     """
+    if slope == 0.0:
+        return 0.0  # of any row, also of one without weight whose z overflows
     pull = slope * model_derivative(plan, z)
     if plan.has_head:
         pull *= amplitude_of(phi, k)

@@ -5,9 +5,10 @@ import math
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
-from sklopt import GaborRegressor
+from sklopt import GaborRegressor, GradientRegressor
 from sklopt.datasets import make_gabor
 from sklopt.inspection import curvature
 
@@ -157,3 +158,42 @@ def test_rows_of_weight_0_are_absent_whatever_is_in_them(head, where, value):
     assert_allclose(weighted.phi_, model.phi_, rtol=1e-6)
     assert_allclose(weighted.covariance_, model.covariance_, rtol=1e-5)
     assert curvature(weighted, X, y, weight).kind == "minimum"
+
+
+@pytest.mark.parametrize("value", [1e200, -1e308])
+@pytest.mark.parametrize("where", ["X", "y", "both"])
+@pytest.mark.parametrize(
+    ("solver", "batch_size"),
+    [("sgd", 1), ("sgd", 7), ("adam", 32), ("nesterov", 7), ("gd", None)],
+)
+@pytest.mark.parametrize("schedule", ["constant", "line_search"])
+@pytest.mark.parametrize(
+    "model",
+    [
+        GaborRegressor(init=[0.3, 12.0]),
+        GaborRegressor(init=[0.3, 12.0], **BOTH),
+        GradientRegressor(),
+    ],
+)
+def test_the_textbook_sees_no_row_of_weight_0(
+    model, schedule, solver, batch_size, where, value
+):
+    """In φ itself, where nobody replaces such rows, to the last digit."""
+    if schedule == "line_search" and solver != "gd":
+        return
+    X, y = make_gabor(100, random_state=1)
+    weight = np.ones(100)
+    weight[[3, 17, 50, 51, 99]] = 0
+    settings = {"learning_rate": 1e-3, "max_iter": 4, "tol": None, "random_state": 0}
+    model = clone(model).set_params(solver=solver, batch_size=batch_size, **settings)
+    model.set_params(schedule=schedule)
+    expected = model.fit(X, y, weight).history_.drop(columns="seconds")
+    J = model.loss_
+    if where != "y":
+        X = np.where(weight[:, np.newaxis] > 0, X, value)
+    if where != "X":
+        y = np.where(weight > 0, y, value)
+    # Warnings are errors.
+    history = model.fit(X, y, weight).history_.drop(columns="seconds")
+    assert history.equals(expected)
+    assert model.loss_ == J
