@@ -62,6 +62,31 @@ def test_validation_loss_of_an_estimator():
     assert_array_equal(line.get_ydata(), model.loss_curve_ + 1)
 
 
+@pytest.mark.parametrize("y", [Y, np.column_stack([Y, -Y])])
+def test_averaged_loss_of_an_estimator(y):
+    model = fitted("sgd", y=y, average=True, batch_size=5)
+    display = LossCurveDisplay.from_estimators({"m": model, "plain": fitted()})
+    drawn = np.concatenate([line.get_ydata() for line in display.averaged_lines_])
+    assert_array_equal(drawn, model.history_["averaged_loss"])
+    n_targets = len(display.averaged_lines_)
+    for line, averaged in zip(display.lines_, display.averaged_lines_, strict=False):
+        assert averaged.get_label() == f"{line.get_label()}, averaged"
+        assert averaged.get_color() == line.get_color()
+    assert labels(display.legend_)[-n_targets:] == [
+        line.get_label() for line in display.averaged_lines_
+    ]
+    assert display.plot(show_averaged=False).averaged_lines_ == []
+
+
+def test_a_long_name_leaves_the_axes_their_room():
+    name = "an estimator by its full name, with every parameter that it was given"
+    display = LossCurveDisplay.from_estimator(fitted(), name=name)
+    display.figure_.canvas.draw()
+    legend, axes = display.legend_.get_window_extent(), display.ax_.get_window_extent()
+    assert legend.x0 > axes.x1
+    assert axes.width > 0.4 * display.figure_.bbox.width
+
+
 def test_learning_rates_on_a_twin_axis():
     model = fitted(schedule=StepDecay(every=3))
     display = LossCurveDisplay.from_estimator(model, show_learning_rate=True)
@@ -132,6 +157,7 @@ def test_rates_are_found_whatever_their_lines_are_called():
         ({"loss_curves": {"a": np.ones((3, 2))}}, r"\['a'\] .* got shape \(3, 2\)"),
         ({"loss_curves": {"a": ["x"]}}, r"loss_curves\['a'\]: could not convert"),
         ({"validation_loss_curves": 3}, "validation_loss_curves must be a dict"),
+        ({"averaged_loss_curves": 3}, "averaged_loss_curves must be a dict"),
         ({"learning_rates": {"a": "x"}}, r"learning_rates\['a'\]: could not convert"),
     ],
 )
@@ -141,7 +167,9 @@ def test_curves_are_numbers_by_name(curves, message):
         display.plot(show_learning_rate=True)
 
 
-@pytest.mark.parametrize("name", ["show_validation", "show_learning_rate"])
+@pytest.mark.parametrize(
+    "name", ["show_validation", "show_averaged", "show_learning_rate"]
+)
 def test_choices_are_yes_or_no(name):
     display = LossCurveDisplay.from_estimator(fitted())
     with pytest.raises(ValueError, match=f"'{name}' parameter of LossCurveDisplay"):

@@ -4,6 +4,7 @@ Colours are those of Okabe and Ito, which the colour-blind tell apart; dashes an
 markers tell the same lines apart in grey.
 """
 
+import textwrap
 from collections.abc import Mapping
 from contextlib import contextmanager
 
@@ -22,6 +23,9 @@ _DASHES = (
     (0, (1, 2)),
 )
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+
+# Letters of a line in a legend: a longer one leaves the axes beside it no room.
+LONGEST_LABEL = 24
 
 # What `plot` accepts of what several displays have.
 AXES = [HasMethods(["plot", "set_xlim"]), None]
@@ -66,7 +70,8 @@ def drawing(display, ax, figsize):
 
 def add_legend(display, handles, is_own, loc, **options):
     """Set `legend_`: beside the axes of an own figure, else where axes have room."""
-    options = {"handles": handles, "labels": [h.get_label() for h in handles]} | options
+    labels = [textwrap.fill(h.get_label(), LONGEST_LABEL) for h in handles]
+    options = {"handles": handles, "labels": labels} | options
     if is_own:
         owner, loc = display.figure_, f"outside {loc}"
     else:

@@ -30,6 +30,9 @@ class LossCurveDisplay(EstimatorCurvesMixin):
         The objective of every epoch, by the name of the curve.
     validation_loss_curves : dict of str to ndarray of shape (n_epochs,), default=None
         The same on validation data, for the names that have it.
+    averaged_loss_curves : dict of str to ndarray of shape (n_epochs,), default=None
+        The objective at the averaged parameters after every epoch, for the names that
+        have it.
     learning_rates : dict of str to ndarray of shape (n_epochs,), default=None
         The learning rate of every epoch, for the names that have it.
 
@@ -43,6 +46,8 @@ class LossCurveDisplay(EstimatorCurvesMixin):
         The loss curves.
     validation_lines_ : list of matplotlib Line2D
         The validation loss curves.
+    averaged_lines_ : list of matplotlib Line2D
+        The averaged loss curves.
     rate_ax_ : matplotlib Axes or None
         Axes of the learning rates, where they are shown.
     rate_lines_ : list of matplotlib Line2D
@@ -66,10 +71,16 @@ class LossCurveDisplay(EstimatorCurvesMixin):
     """
 
     def __init__(
-        self, *, loss_curves, validation_loss_curves=None, learning_rates=None
+        self,
+        *,
+        loss_curves,
+        validation_loss_curves=None,
+        averaged_loss_curves=None,
+        learning_rates=None,
     ):
         self.loss_curves = loss_curves
         self.validation_loss_curves = validation_loss_curves
+        self.averaged_loss_curves = averaged_loss_curves
         self.learning_rates = learning_rates
 
     @classmethod
@@ -100,13 +111,14 @@ class LossCurveDisplay(EstimatorCurvesMixin):
         ValueError
             If an estimator has no ``loss_curve_``.
         """
-        curves = {"loss": {}, "validation": {}, "rate": {}}
+        curves = {"loss": {}, "validation": {}, "averaged": {}, "rate": {}}
         for name, estimator in named(estimators).items():
             for kind, values in _curves(estimator).items():
                 curves[kind] |= _per_target(name, values)
         display = cls(
             loss_curves=curves["loss"],
             validation_loss_curves=curves["validation"],
+            averaged_loss_curves=curves["averaged"],
             learning_rates=curves["rate"],
         )
         return display.plot(ax=ax, **kwargs)
@@ -117,6 +129,7 @@ class LossCurveDisplay(EstimatorCurvesMixin):
             "xscale": SCALE,
             "yscale": SCALE,
             "show_validation": ["boolean"],
+            "show_averaged": ["boolean"],
             "show_learning_rate": ["boolean"],
             "line_kw": KEYWORDS,
         },
@@ -129,6 +142,7 @@ class LossCurveDisplay(EstimatorCurvesMixin):
         xscale="linear",
         yscale="log",
         show_validation=True,
+        show_averaged=True,
         show_learning_rate=False,
         line_kw=None,
     ):
@@ -145,6 +159,9 @@ class LossCurveDisplay(EstimatorCurvesMixin):
             Scale of the objective; linear where no value is positive.
         show_validation : bool, default=True
             Whether to draw the validation loss of those who have it.
+        show_averaged : bool, default=True
+            Whether to draw the objective at the averaged parameters of those who were
+            fitted with `average`.
         show_learning_rate : bool, default=False
             Whether to draw the learning rate on an axis of its own, at the right.
         line_kw : dict, default=None
@@ -157,18 +174,31 @@ class LossCurveDisplay(EstimatorCurvesMixin):
         """
         curves = at_least_one_curve(self.loss_curves, "loss_curves")
         validation = self._optional("validation_loss_curves")
+        averaged = self._optional("averaged_loss_curves")
         rates = self._optional("learning_rates")
         with drawing(self, ax, (7.2, 4.2)) as is_own:
             ax = self.ax_
             self.lines_ = draw_lines(ax, curves, line_kw, linewidth=2)
-            self.validation_lines_, self.rate_lines_, self.rate_ax_ = [], [], None
-            if show_validation:
-                self._draw_validation(validation)
+            self.rate_lines_, self.rate_ax_ = [], None
+            self.validation_lines_ = self._draw_beside(
+                validation if show_validation else {},
+                "validation",
+                markevery=[-1],
+                markerfacecolor="white",
+                linewidth=0.9,
+            )
+            self.averaged_lines_ = self._draw_beside(
+                averaged if show_averaged else {},
+                "averaged",
+                markevery=0.08,
+                markersize=3.5,
+                linewidth=0.9,
+            )
             if show_learning_rate:
                 self._draw_rates(rates)
-            scale_axes(ax, self.lines_ + self.validation_lines_, xscale, yscale)
+            handles = self.lines_ + self.validation_lines_ + self.averaged_lines_
+            scale_axes(ax, handles, xscale, yscale)
             ax.set(xlabel="Epoch $t$", ylabel=r"Objective $J$")
-            handles = self.lines_ + self.validation_lines_
             add_legend(self, handles, is_own, "right upper", handlelength=3.5)
         return self
 
@@ -177,20 +207,20 @@ class LossCurveDisplay(EstimatorCurvesMixin):
         curves = getattr(self, argument)
         return {} if curves is None else checked_curves(curves, argument)
 
-    def _draw_validation(self, curves):
-        """The colours of the training curves, thin and with hollow markers."""
+    def _draw_beside(self, curves, kind, **look):
+        """Lines in the colours of the training curves, thin and with other markers."""
+        lines = []
         for name, line in zip(self.loss_curves, self.lines_, strict=True):
             if name in curves:
-                self.validation_lines_ += self.ax_.plot(
+                lines += self.ax_.plot(
                     curves[name],
                     color=line.get_color(),
                     linestyle=line.get_linestyle(),
                     marker=line.get_marker(),
-                    markevery=[-1],
-                    markerfacecolor="white",
-                    linewidth=0.9,
-                    label=f"{name}, validation",
+                    label=f"{name}, {kind}",
+                    **look,
                 )
+        return lines
 
     def _draw_rates(self, rates):
         """Steps on an axis at the right, below the curves."""
@@ -214,22 +244,24 @@ class LossCurveDisplay(EstimatorCurvesMixin):
 
 
 def _curves(estimator):
-    """What a fitted estimator has of loss, validation loss and rate, (E,) or (E, T)."""
+    """What a fitted estimator has of every kind of curve, (E,) or (E, T)."""
     curves = {"loss": np.asarray(fitted_attribute(estimator, "loss_curve_"))}
     estimator = last_step(estimator)
     if getattr(estimator, "validation_loss_curve_", None) is not None:
         curves["validation"] = np.asarray(estimator.validation_loss_curve_)
-    if hasattr(estimator, "history_"):
-        curves["rate"] = _rates(estimator.history_, curves["loss"].shape)
+    history, shape = getattr(estimator, "history_", {}), curves["loss"].shape
+    for kind, column in (("averaged", "averaged_loss"), ("rate", "learning_rate")):
+        if column in history:
+            curves[kind] = _column(history, column, shape)
     return curves
 
 
-def _rates(history, shape):
-    """Learning rates like the loss curve: NaN where a target had stopped before."""
-    rates = np.full(shape, np.nan)
+def _column(history, name, shape):
+    """A column like the loss curve: NaN where a target had stopped before."""
+    values = np.full(shape, np.nan)
     targets = (history["target"],) if len(shape) == 2 else ()
-    rates[(history["epoch"], *targets)] = history["learning_rate"]
-    return rates
+    values[(history["epoch"], *targets)] = history[name]
+    return values
 
 
 def _per_target(name, values):
