@@ -382,8 +382,7 @@ class GaborRegressor(UncertaintyMixin, GradientTrained):
         objective = self._objective_on(data, coordinates).seen()
         is_warm = self.warm_start and self._has_trained
         if is_warm:
-            origin, phi = self._given_phi([(objective.n_params,)])
-            self._check_start(origin, np.atleast_2d(phi))
+            phi = self._warm_phi()
         elif isinstance(self.init, str):
             phi = draw_best_starts(objective, self._head_flags, self.n_init, seed)
         else:
@@ -396,6 +395,22 @@ class GaborRegressor(UncertaintyMixin, GradientTrained):
         phi = coordinates.settled(phi)
         if self._has_head and not is_warm:
             phi = with_heads(objective, phi, self._head_flags)
+        return phi
+
+    def _warm_phi(self):
+        """Parameters of the last fit; a refusal of those of another model.
+
+        Their number alone does not tell: amplitude and offset are as many as two
+        features.
+        """
+        n_features = len(self._training.coordinates.centre)
+        if n_features != self.n_features_in_:
+            raise ValueError(
+                f"The last fit was with {n_features} features, but X has "
+                f"{self.n_features_in_}: set warm_start=False to start anew."
+            )
+        phi = self._last_phi()
+        self._check_start("the warm start", np.atleast_2d(phi))
         return phi
 
     @property

@@ -87,3 +87,25 @@ def test_warm_start_begins_where_the_last_fit_ended():
     assert_allclose(model.path_[0], phi, rtol=1e-9)
     assert len(model.init_results_) == 1
     assert_allclose(model.loss_curve_[0], loss, rtol=1e-9)
+
+
+BARE, HEAD = {"fit_amplitude": False}, {"fit_amplitude": True}
+
+
+@pytest.mark.parametrize(("before", "after"), [(BARE, HEAD), (HEAD, BARE)])
+def test_warm_start_cannot_take_up_or_drop_a_head(before, after):
+    X, y = make_wave()
+    model = GaborRegressor(random_state=0, warm_start=True, **before).fit(X, y)
+    message = "the warm start was with another fit_amplitude or fit_offset"
+    with pytest.raises(ValueError, match=message):
+        model.set_params(**after).fit(X, y)
+
+
+def test_warm_start_takes_no_head_for_features():
+    """One feature with amplitude and offset has as many parameters as three without."""
+    X, y = make_wave(n_features=3)
+    model = GaborRegressor(random_state=0, warm_start=True, n_init=1, **HEAD)
+    model.fit(X[:, :1], y)
+    with pytest.raises(ValueError, match="was with 1 features, but X has 3"):
+        model.set_params(fit_amplitude=False).fit(X, y)
+    assert model.n_features_in_ == 1
