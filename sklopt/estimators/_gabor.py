@@ -298,8 +298,11 @@ class GaborRegressor(UncertaintyMixin, GradientTrained):
         refuse_foreign(X=X)
         with naming("X"):
             X = validate_data(self, X, dtype=FLOATS, reset=False)
-        z = self.phi_[0] + self.input_scale * (X @ self.phi_[1:])
-        return self.offset_ + self.amplitude_ * gabor(z, self.window)
+        # Far from its centre a wave is 0, though z or its square overflows there.
+        with np.errstate(over="ignore", invalid="ignore"):
+            z = self.phi_[0] + self.input_scale * (X @ self.phi_[1:])
+            f = np.where(np.isfinite(z), gabor(z, self.window), 0)
+        return self.offset_ + self.amplitude_ * f
 
     @property
     def init_results_(self):

@@ -123,6 +123,20 @@ def test_a_start_that_was_dropped_stays_dropped():
     assert (after["stop_reason"], after["n_iter"]) == ("dropped", before["n_iter"])
 
 
+# Predictions
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_far_away_the_prediction_is_the_offset(dtype):
+    X, y = make_gabor(60, random_state=0)
+    model = GaborRegressor(random_state=0, fit_offset=True).fit(X.astype(dtype), y)
+    far = np.finfo(dtype).max
+    # Of these z overflows, then its square. Warnings are errors.
+    X = np.array([[far], [-far], [far**0.6], [-(far**0.6)]], dtype=dtype)
+    assert_allclose(model.predict(X), model.offset_, rtol=1e-6)
+    assert model.predict(X).dtype == dtype
+
+
 # Uncertainty
 
 
