@@ -11,13 +11,14 @@ from sklearn.utils import check_array, check_random_state
 from sklearn.utils._param_validation import Interval, validate_params
 
 from ..engine._lowering import as_description, lower_batch_size
+from ..engine._objective import FAINT
 from ..engine._rates import auto_rate, loss_curvature, measure_curvature
 from ..engine._types import Data
 from ..estimators._training import DivergenceError
 from ..schedules import SCHEDULES, LineSearch
 from ..solvers import SOLVERS
 from ._frozen import FrozenArrays
-from ._parameters import as_it_sees, last_step, objective_of
+from ._parameters import as_it_sees, fitted_parameters, last_step, objective_of
 from ._plot._style import AXES, axes_of, line_style
 
 # The default rates, as shares of the automatic one: five in each decade. Far above it,
@@ -127,7 +128,9 @@ def learning_rate_range(
     start and on the same mini-batches; other settings, its schedule among them, are its
     own. The suggestion is the rate of the lowest loss J, or the lowest such rate,
     divided by `safety_factor`: rates that win in a few epochs are close to those that
-    diverge. Only rates below the lowest that diverged can win.
+    diverge. Only rates below the lowest that diverged can win, and of a wave only those
+    below the lowest that drove it away from the samples: a wave that lies beside its
+    data may have a higher loss than one out of sight, but nothing is learned there.
 
     Parameters
     ----------
@@ -183,9 +186,10 @@ def learning_rate_range(
         rates = SHARES * _plain_auto_rate(estimator, J)
     rates = _checked_rates(rates)
     model = _shortened(estimator, n_epochs)
-    losses = [_final_loss(model, rate, X, y, sample_weight) for rate in rates]
-    losses = np.array(losses)
-    return LearningRateRange(rates, losses, _suggestion(rates, losses, safety_factor))
+    ends = [_end(model, rate, J, X, y, sample_weight) for rate in rates]
+    losses, is_lost = map(np.array, zip(*ends, strict=True))
+    suggestion = _suggestion(rates, losses, is_lost, safety_factor)
+    return LearningRateRange(rates, losses, suggestion)
 
 
 def _plain_auto_rate(estimator, J):
@@ -226,19 +230,20 @@ def _shortened(estimator, n_epochs):
     )
 
 
-def _final_loss(model, rate, X, y, sample_weight):
-    """J after the training, inf if it diverged."""
+def _end(model, rate, J, X, y, sample_weight):
+    """J after the training, inf if it diverged, and whether samples hardly see it."""
     model = clone(model).set_params(learning_rate=float(rate))
     try:
         with warnings.catch_warnings():
-            # A wave out of sight has a high loss, which is all that counts here.
+            # A wave out of sight is to be expected at the highest rates.
             warnings.simplefilter("ignore", ConvergenceWarning)
-            return model.fit(X, y, sample_weight).loss_
+            model.fit(X, y, sample_weight)
     except DivergenceError:
-        return np.inf
+        return np.inf, True
+    return model.loss_, not J.is_visible(fitted_parameters(model, J), FAINT)
 
 
-def _suggestion(rates, losses, safety_factor):
+def _suggestion(rates, losses, is_lost, safety_factor):
     has_diverged = np.isinf(losses)
     n_safe = has_diverged.argmax() if has_diverged.any() else len(rates)
     if n_safe == 0:
@@ -246,4 +251,7 @@ def _suggestion(rates, losses, safety_factor):
             f"Training diverged at the lowest of these rates already, {rates[0]:.3g}: "
             "try lower ones."
         )
+    # What is out of sight at the lowest rate was not driven there.
+    if is_lost[:n_safe].any() and not is_lost[0]:
+        n_safe = is_lost.argmax()
     return float(rates[losses[:n_safe].argmin()] / safety_factor)

@@ -143,6 +143,18 @@ def test_no_rate_above_one_that_diverges_wins():
     assert found.suggestion == 0.2
 
 
+def test_no_rate_that_drives_a_wave_out_of_sight_wins():
+    X, y = make_gabor(60, random_state=0)
+    # In a valley higher than a prediction of 0, which is that of a wave out of sight.
+    model = GaborRegressor("gd", init=[5.5, 6.8])
+    found = learning_rate_range(model, X, y, rates=[1, 5, 300, 1000], safety_factor=1)
+    assert found.losses.argmin() >= 2
+    assert found.suggestion == 5
+    # A start out of sight was driven there by no rate.
+    found = learning_rate_range(model.set_params(init=[90.0, 1.0]), X, y, rates=[1, 5])
+    assert found.suggestion == 0.5
+
+
 def test_every_rate_diverges():
     message = r"diverged at the lowest of these rates already, 1e\+06"
     with pytest.raises(ValueError, match=message):
