@@ -57,14 +57,17 @@ def central_difference(function, x, h=1e-3):
     >>> abs(slope - 2) < 1e-10
     True
     """
-    if np.ndim(x) == 0:
-        return (function(x + h) - function(x - h)) / (2 * h)
+    is_number, h = np.ndim(x) == 0, float(h)  # a float32 h would round x + h
     with naming("x"):
+        x = np.atleast_1d(x)
         x = check_array(x, dtype=np.float64, ensure_2d=False, input_name="x")
     if x.ndim != 1:
         raise ValueError(
             f"x must be a number or of one dimension, got shape {x.shape}."
         )
+    if is_number:
+        x = float(x[0])
+        return (function(x + h) - function(x - h)) / (2 * h)
     shifts = h * np.eye(len(x))
     return np.array([function(x + s) - function(x - s) for s in shifts]) / (2 * h)
 

@@ -46,6 +46,13 @@ def test_parabolas_have_no_truncation_error(a, b, x, h):
     assert slope == pytest.approx(2 * a * x + b, abs=1e-10)
 
 
+@pytest.mark.parametrize("kind", [np.float32, np.array, np.int64])
+@pytest.mark.parametrize("kind_of_step", [float, np.float32])
+def test_numbers_of_every_kind_are_moved_in_double_precision(kind, kind_of_step):
+    slope = central_difference(lambda x: x**2 - 4 * x, kind(3), h=kind_of_step(1e-3))
+    assert slope == pytest.approx(2, abs=1e-10)
+
+
 def test_a_gradient():
     gradient = central_difference(lambda x: x[0] ** 2 * x[1] + 5 * x[2], [2, 3, 4])
     np.testing.assert_allclose(gradient, [12, 4, 5], rtol=1e-9)
@@ -60,6 +67,8 @@ def test_a_gradient():
         ((np.sum, ["one"]), "x: could not convert string"),
         ((3.0, 1.0), "'function' parameter of central_difference"),
         ((np.sum, [1.0, np.nan]), "x contains NaN"),
+        ((np.sin, np.nan), "x contains NaN"),
+        ((np.sin, -np.inf), "x contains infinity"),
         ((np.sum, [[1.0, 2.0]]), "x must be a number or of one dimension"),
     ],
 )
