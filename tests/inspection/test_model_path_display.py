@@ -123,6 +123,26 @@ def test_a_path_that_begins_late():
         ModelPathDisplay.from_estimator(model, X, Y)
 
 
+@pytest.mark.parametrize("every", [1, 2, 3, 6])
+def test_a_sparse_path_that_epochs_end_in(every):
+    batch_size = -(-len(Y) // 6)  # 6 updates an epoch
+    settings = {"batch_size": batch_size, "max_iter": 4}
+    whole = ModelPathDisplay.from_estimator(fitted("sgd", **settings), X, Y)
+    sparse = fitted("sgd", store_path=every, **settings)
+    sparse = ModelPathDisplay.from_estimator(sparse, X, Y)
+    assert sparse.epochs == whole.epochs
+    assert_array_equal(sparse.predictions, whole.predictions)
+
+
+@pytest.mark.parametrize("every", [4, 5, 7])
+def test_a_sparse_path_that_epochs_do_not_end_in(every):
+    """Every fifth of 24 updates is as many points as there are epochs."""
+    model = fitted("sgd", batch_size=-(-len(Y) // 6), max_iter=4, store_path=every)
+    assert model.t_ == 24
+    with pytest.raises(ValueError, match=f"only every update .* a multiple of {every}"):
+        ModelPathDisplay.from_estimator(model, X, Y)
+
+
 def test_models_of_several_features_are_not_drawn():
     with pytest.raises(ValueError, match="X must have one feature"):
         ModelPathDisplay.from_estimator(fitted(X=X3, y=Y3), X3, Y3)

@@ -202,14 +202,24 @@ def _shades(n_curves):
 def _path_by_epoch(estimator):
     """The parameters at the start and after every epoch, (n_iter_ + 1, P)."""
     path, estimator = stored_path(estimator), fitted(estimator)
-    if len(path) == estimator.n_iter_ + 1:
-        return path
-    if len(path) == estimator.t_ + 1:
-        return path[np.append(0, estimator.history_["update"])]
-    raise ValueError(
-        "path_ does not begin where the training did: fit with store_path='epoch', or "
-        "set it before the first partial_fit."
-    )
+    # The length of a path does not tell: every 100th update of 4 epochs of 120 each is
+    # as many points as epochs.
+    kept = estimator._training.store_path
+    clock = "epoch" if kept == "epoch" else "update"
+    every = kept if isinstance(kept, Integral) else 1
+    ends = estimator.history_[clock] + (clock == "epoch")  # epochs count from 0
+    ends = np.append(0, ends)
+    if len(path) != ends[-1] // every + 1:
+        raise ValueError(
+            "path_ does not begin where the training did: fit with store_path='epoch', "
+            "or set it before the first partial_fit."
+        )
+    if (ends % every).any():
+        raise ValueError(
+            f"path_ has only every update whose number is a multiple of {every}, and "
+            "epochs end at others: fit with store_path='epoch'."
+        )
+    return path[ends // every]
 
 
 def _checked_epochs(epochs, last):
