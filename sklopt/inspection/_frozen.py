@@ -17,3 +17,8 @@ class FrozenArrays:
                 array = np.array(getattr(self, field.name))
                 array.setflags(write=False)
                 object.__setattr__(self, field.name, array)
+
+    def __setstate__(self, state):
+        """As they were: copies and pickles of arrays can be written to."""
+        vars(self).update(state)
+        self.__post_init__()

@@ -69,3 +69,5 @@ def test_a_range_of_ones_own_is_a_copy():
 def test_results_can_be_copied_and_stored(again):
     point = curvature(GradientRegressor(), *make_problem(), at=np.zeros(4))
     assert repr(again(point)) == repr(point)
+    for array in arrays(again(point)).values():
+        assert not array.flags.writeable
