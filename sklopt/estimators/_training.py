@@ -372,4 +372,4 @@ def warn_if_unfinished(owner, training, max_iter, untapped, large_gain):
         )
     else:
         return
-    warnings.warn(f"{owner} {trouble}", ConvergenceWarning, stacklevel=4)
+    warnings.warn(f"{owner} {trouble}", ConvergenceWarning, stacklevel=5)

@@ -21,7 +21,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
-from sklopt import GradientRegressor
+from sklopt import GaborRegressor, GradientRegressor
 from sklopt.schedules import SCHEDULES, ExponentialDecay, LineSearch, StepDecay
 from sklopt.solvers import SOLVERS, Adam, Momentum, Nesterov
 
@@ -234,6 +234,14 @@ def test_nested_parameters_change_the_training(params, other):
     assert not np.array_equal(
         clone(model).set_params(**other).fit(X, Y).coef_, model.coef_
     )
+
+
+@pytest.mark.parametrize("model", [GradientRegressor(), GaborRegressor()], ids=str)
+def test_a_warning_points_at_the_line_that_fits(model):
+    """Python shows a warning once a place, and a wrapper is one for all fits."""
+    with pytest.warns(ConvergenceWarning, match="max_iter=1") as found:
+        clone(model).set_params(max_iter=1).fit(X, Y)
+    assert [warning.filename for warning in found] == [__file__]
 
 
 def test_joblib_round_trip(tmp_path):
