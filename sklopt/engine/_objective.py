@@ -104,7 +104,8 @@ class Objective(NamedTuple):
     def _values(self, points):
         losses = self._loss(FORMULAS[self.loss].value, self.prediction(points))
         w = self._coefficients(points)
-        penalty = 0.5 * self.l2 * (w * w).sum(axis=-1)
+        # Without a penalty a w may be too large to square: 0·∞ is no number.
+        penalty = 0.5 * self.l2 * (w * w).sum(axis=-1) if self.l2 > 0 else 0.0
         if self.l1 > 0:
             penalty = penalty + self.l1 * (w * np.sign(w.real)).sum(axis=-1)
         return (self.weight * losses).mean(axis=-1) + penalty

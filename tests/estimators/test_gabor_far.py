@@ -99,6 +99,17 @@ def test_a_wave_beyond_a_crowd_is_found(seed):
     assert GaborRegressor(random_state=0).fit(X, y).loss_ * len(y) < 1.01 * lowest
 
 
+@pytest.mark.parametrize("unit", [1e-200, 1e-300])
+def test_the_best_starts_are_known_where_a_square_of_w_overflows(unit):
+    X, y = make_gabor(60, random_state=0)
+    model = GaborRegressor(learning_rate=0.1, random_state=0, max_iter=1, tol=None)
+    names = ["start_0", "start_1"]
+    starts = model.fit(X, y).init_results_[names]
+    # Warnings are errors.
+    scaled = model.fit(unit * X, y).init_results_[names]
+    assert_allclose(scaled * [1, unit], starts, rtol=1e-10)
+
+
 def test_outliers_depend_on_neither_repeats_nor_units():
     X, y = make_gabor(80, random_state=0)
     X = np.r_[X, [[300.0]]]

@@ -187,9 +187,13 @@ def test_bad_parameters(params, message):
 @pytest.mark.parametrize("h", [1e200, [1e-3, 1e200, 1e300]])
 def test_steps_that_overflow(h):
     X, y = make_problem()
-    for model in (GradientRegressor(), GaborRegressor()):
+    offset = GaborRegressor(fit_offset=True)
+    for model, at in ((GradientRegressor(), [0] * 4), (offset, [0] * 4 + [1, 0])):
         with pytest.raises(ValueError, match=r"overflows at a distance of h = 1e\+200"):
-            check_gradient(model, X, y, at=np.zeros(4), h=h)
+            check_gradient(model, X, y, at=at, h=h)
+    # A wave alone is out of sight there, on both sides.
+    table = check_gradient(GaborRegressor(), X, y, at=np.zeros(4), h=h)
+    assert (table["numeric"][table["h"] >= 1e200] == 0).all()
     with pytest.raises(ValueError, match="gradient of the objective overflows at this"):
         check_gradient(GradientRegressor(), X, y, at=[0, 1e308, 0, 0])
 

@@ -144,7 +144,7 @@ def test_a_surface_that_is_nowhere_finite_leaves_no_figure():
 def test_a_wave_out_of_range_is_left_blank():
     wave = GaborRegressor(init=[0, 1], max_iter=2, tol=None, store_path="step")
     display = LossSurfaceDisplay.from_estimator(
-        wave.fit(X, Y), X, Y, limits=((0, 1e200), (0, 1e200)), grid_resolution=3
+        wave.fit(X, Y), X, Y, limits=((0, 1.7e308), (0, 1.7e308)), grid_resolution=3
     )
     assert np.isnan(display.values).any()
     assert np.isfinite(display.surface_.levels).all()
