@@ -8,12 +8,13 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.linalg import eigh
+from scipy.sparse import hstack, issparse
 from scipy.sparse.linalg import LinearOperator, eigsh
 
 from ..kernels._codes import Loss
 from ._blas import one_blas_thread
 from ._losses import FORMULAS
-from ._rows import NUMBERS_AT_ONCE, row_blocks
+from ._rows import NUMBERS_AT_ONCE, as_dense, row_blocks, row_size
 
 # Up to this size a matrix of products is small change, and its eigenvalues exact.
 LARGEST_DENSE = 500
@@ -59,25 +60,31 @@ def mean_squares(data, fit_intercept):
     total = np.zeros(n_features + 1)
     with np.errstate(over="ignore"):
         for Z in _blocks(data, fit_intercept):
-            total += np.einsum("ij,ij->j", Z, Z)
+            total += _squares(Z, axis=0)
     return refuse_overflow(total) / n_samples
 
 
 def worst_row(data, fit_intercept):
     """The largest ‖zᵢ‖²."""
     with np.errstate(over="ignore"):
-        return max(
-            np.einsum("ij,ij->i", Z, Z).max() for Z in _blocks(data, fit_intercept)
-        )
+        return max(_squares(Z, axis=1).max() for Z in _blocks(data, fit_intercept))
+
+
+def _squares(Z, axis):
+    """Σ z² along an axis."""
+    if issparse(Z):
+        return Z.power(2).sum(axis=axis)
+    return np.einsum("ij,ij->j" if axis == 0 else "ij,ij->i", Z, Z)
 
 
 def largest_entries(data):
     """max |xⱼ| of every feature, over rows of positive weight."""
     largest = np.zeros(data.X.shape[1])
-    for rows in row_blocks(data.X, data.X.shape[1]):
+    for rows in row_blocks(data.X, row_size(data.X)):
         X = data.X[rows]
         X = X[data.weight[rows] > 0] if data.weight.size else X
-        largest = np.maximum(largest, np.abs(X).max(axis=0, initial=0.0))
+        if X.shape[0]:
+            largest = np.maximum(largest, as_dense(abs(X).max(axis=0)))
     return largest
 
 
@@ -144,13 +151,16 @@ def untapped_gain(
     sums = np.zeros((3, len(phi), n_features))  # of x, x² and −x·ℓ', each times s
     pull = np.zeros(len(phi))
     some_row = data.weight.argmax() if data.weight.size else 0
-    origin = data.X[some_row].astype(np.float64) * fit_intercept
-    for rows in row_blocks(data.X, n_features + 1):
+    is_centred = fit_intercept and not issparse(data.X)
+    origin = data.X[some_row].astype(np.float64) if is_centred else 0.0
+    for rows in row_blocks(data.X, row_size(data.X) + 1):
         X, y = data.X[rows].astype(np.float64), data.y[rows]
+        weight = data.weight[rows] if data.weight.size else np.ones(len(y))
+        if not weight.all():  # 0 times what overflows
+            X, y, weight = X[weight > 0], y[weight > 0], weight[weight > 0]
         downhill = -derivative(X @ phi[:, 1:].T + phi[:, 0], y, loss_parameter)
-        weight = data.weight[rows] if data.weight.size else np.ones(len(X))
-        X -= origin
-        X[weight == 0], downhill[weight == 0] = 0.0, 0.0  # 0 times what overflows
+        if is_centred:
+            X -= origin
         sums[0] += weight @ X
         sums[1] += weight @ (X * X)
         sums[2] += (weight[:, np.newaxis] * downhill).T @ X
@@ -175,11 +185,16 @@ def untapped_gain(
 def _blocks(data, fit_intercept):
     """The z of a few rows at a time; 0 for 1 where there is no intercept."""
     n_features = data.X.shape[1]
-    for rows in row_blocks(data.X, n_features + 1):
+    for rows in row_blocks(data.X, row_size(data.X) + 1):
         X = data.X[rows]
-        Z = np.empty((len(X), n_features + 1))
-        Z[:, 0] = fit_intercept * (data.bias[rows] if data.bias.size else 1.0)
-        Z[:, 1:] = X
+        bias = fit_intercept * (data.bias[rows] if data.bias.size else 1.0)
+        if issparse(X):
+            column = np.full((X.shape[0], 1), bias)
+            Z = hstack([column, X.astype(np.float64)], format="csr")
+        else:
+            Z = np.empty((len(X), n_features + 1))
+            Z[:, 0] = bias
+            Z[:, 1:] = X
         if data.weight.size:
             Z *= np.sqrt(data.weight[rows], dtype=np.float64)[:, np.newaxis]
         yield Z
@@ -187,7 +202,7 @@ def _blocks(data, fit_intercept):
 
 def _gram_of_columns(data, fit_intercept):
     """Σ zᵢzᵢᵀ."""
-    return sum(Z.T @ Z for Z in _blocks(data, fit_intercept))
+    return sum(as_dense(Z.T @ Z) for Z in _blocks(data, fit_intercept))
 
 
 def _gram_of_rows(data, fit_intercept):
@@ -195,10 +210,10 @@ def _gram_of_rows(data, fit_intercept):
     n_samples, n_features = data.X.shape
     bias = data.bias if data.bias.size else np.ones(n_samples)
     gram = fit_intercept * np.outer(bias, bias)
-    n_columns = max(1, NUMBERS_AT_ONCE // n_samples)
+    n_columns = n_features if issparse(data.X) else max(1, NUMBERS_AT_ONCE // n_samples)
     for first in range(0, n_features, n_columns):
         X = data.X[:, first : first + n_columns].astype(np.float64)
-        gram += X @ X.T
+        gram += as_dense(X @ X.T)
     if data.weight.size:
         root = np.sqrt(data.weight, dtype=np.float64)
         gram *= np.outer(root, root)
@@ -217,10 +232,7 @@ def _largest_by_lanczos(data, fit_intercept):
         return 0.0
 
     def multiply(vector):
-        product = np.zeros(n_params)
-        for Z in _blocks(data, fit_intercept):
-            product += Z.T @ (Z @ vector.ravel())
-        return product
+        return _gram_times(vector.ravel(), data, fit_intercept)
 
     operator = LinearOperator((n_params, n_params), multiply, dtype=np.float64)
     start = np.random.default_rng(0).standard_normal(n_params)
@@ -229,6 +241,16 @@ def _largest_by_lanczos(data, fit_intercept):
     )
     # Lanczos comes from below.
     return largest * (1 + LANCZOS_TOLERANCE)
+
+
+def _gram_times(vector, data, fit_intercept):
+    """Σ zᵢzᵢᵀ · vector."""
+    if not issparse(data.X):
+        return sum(Z.T @ (Z @ vector) for Z in _blocks(data, fit_intercept))
+    product = data.X @ vector[1:] + fit_intercept * vector[0]
+    if data.weight.size:
+        product *= data.weight
+    return np.append(fit_intercept * product.sum(), data.X.T @ product)
 
 
 def refuse_overflow(squares):

@@ -19,7 +19,7 @@ from scipy.linalg import eigh
 
 from ._blas import one_blas_thread
 from ._curvature import LARGEST_DENSE
-from ._rows import let_go, row_blocks
+from ._rows import as_dense, let_go, row_blocks, row_size
 from ._types import Data, read_only
 
 # It pays from so many numbers in X on, and if rows are so much fewer afterwards.
@@ -48,12 +48,13 @@ def pays(data, max_epochs):
     """Whether training for that many epochs is faster from sufficient statistics."""
     n_samples, n_features = data.X.shape
     n_columns = n_features + 1 + data.y.shape[1]
+    epoch = n_samples * (row_size(data.X) + 1 + data.y.shape[1])
     return (
         is_possible(data)
         and data.X.size >= SMALLEST_DATA
         and n_features < LARGEST_DENSE
-        and n_samples >= SMALLEST_GAIN * n_columns
-        and max_epochs >= COST_OF_PRODUCT * n_columns
+        and epoch >= SMALLEST_GAIN * n_columns**2
+        and max_epochs * epoch >= COST_OF_PRODUCT * n_samples * n_columns**2
     )
 
 
@@ -99,7 +100,7 @@ def _has_the_objective_of(data, few):
     with np.errstate(all="ignore"):
         phi = np.linalg.lstsq(Z / size, few.y, rcond=None)[0].T / size
         on_few = ((Z @ phi.T - few.y) ** 2).mean(axis=0)
-        on_all, of_y = sum(_by_blocks(data, partial(_squares, data, phi))) / len(data.X)
+        on_all, of_y = sum(_by_blocks(data, partial(_squares, data, phi))) / len(data.y)
     tolerance = AGREEMENT * on_all + ROUNDING * of_y
     return bool((np.abs(on_all - on_few) <= tolerance).all())
 
@@ -120,10 +121,11 @@ def _rough_fit(data):
     Rows with weight, from all over the data. Directions in which they hardly vary are
     left out: a large coefficient would amplify the rounding that it is to spare.
     """
-    rows = np.flatnonzero(data.weight) if data.weight.size else np.arange(len(data.X))
+    rows = np.flatnonzero(data.weight) if data.weight.size else np.arange(len(data.y))
     n_rows = min(len(rows), 4 * (data.X.shape[1] + 1))
     rows = rows[np.linspace(0, len(rows) - 1, n_rows).astype(int)]
-    X, y = data.X[rows].astype(np.float64), data.y[rows].astype(np.float64)
+    X = as_dense(data.X[rows]).astype(np.float64)
+    y = data.y[rows].astype(np.float64)
     centre = X.mean(axis=0)
     X -= centre
     size = np.abs(X).max(axis=0)
@@ -135,7 +137,7 @@ def _rough_fit(data):
 
 def _products(data, rough, centre, rows):
     """[1, X − c, y − rough fit]ᵀ S […] of a block of rows."""
-    X = data.X[rows]
+    X = as_dense(data.X[rows])
     n_features = X.shape[1]
     B = np.empty((len(X), n_features + 1 + data.y.shape[1]))
     B[:, 0] = 1.0

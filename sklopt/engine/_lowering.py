@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from ..kernels._codes import Loss, Rule, Schedule, Store
+from ..kernels._codes import Loss, Model, Rule, Schedule, Store
 from ..losses import (
     AbsoluteError,
     EpsilonInsensitive,
@@ -278,6 +278,7 @@ def lower_plan(
     *,
     n_samples,
     n_features,
+    row_size,
     model,
     input_scale,
     window,
@@ -295,11 +296,19 @@ def lower_plan(
     store_path,
 ):
     """What the candidates share. One type a field, or the loop is compiled again."""
-    is_descent = (candidates["rule"] == Rule.DESCENT).all()
     is_shuffled = bool(shuffle and batch_size < n_samples)
     block_size = block_size if is_shuffled else 0
     clips = bool(np.isfinite(candidates["largest_norm"]).any())
-    is_by_row = batch_size == 1 and is_descent and np.all(is_trained) and not clips
+    averages = bool((candidates["average_from"] < NEVER).any())
+    store = lower_store(store_path)
+    is_descent = (candidates["rule"] == Rule.DESCENT).all() and not clips
+    touches_all = (
+        model != Model.LINEAR
+        or batch_size * row_size >= n_features
+        or (candidates["l1"] > 0).any()
+        or averages
+        or store["store"] == Store.STEP
+    )
     return Plan(
         model=int(model),
         input_scale=float(input_scale),
@@ -316,13 +325,14 @@ def lower_plan(
         seed=int(seed),
         looks_ahead=bool((candidates["rule"] == Rule.NESTEROV).any()),
         searches_line=bool((candidates["schedule"] == Schedule.LINE_SEARCH).any()),
-        is_by_row=bool(is_by_row),
+        is_by_row=bool(batch_size == 1 and is_descent and np.all(is_trained)),
+        is_by_nonzeros=bool(is_descent and not touches_all),
         clips=clips,
-        averages=bool((candidates["average_from"] < NEVER).any()),
+        averages=averages,
         validates=bool(validates),
         stops_early=bool(stops_early),
         tol=0.0 if tol is None else float(tol),
         multipliers=np.empty(0),
         first_epoch=0,
-        **lower_store(store_path),
+        **store,
     )

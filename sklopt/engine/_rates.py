@@ -138,7 +138,7 @@ def _measured_on_the_way(data, y, solver, batch_size, fit_intercept):
     data = data._replace(weight=weight)
     measured = _measured(data, solver, batch_size, fit_intercept)
     # An average overshoots by up to as far as it came, to where ℓ'' is larger.
-    slower = _half_stability_limit(solver) if batch_size == len(data.X) else 1.0
+    slower = _half_stability_limit(solver) if batch_size == len(data.y) else 1.0
     return measured._replace(largest=measured.largest * slower)
 
 
@@ -151,7 +151,7 @@ def _steepness(data, model, formulas):
 
 def _measured(data, solver, batch_size, fit_intercept):
     largest = top_eigenvalue(data, fit_intercept)
-    if batch_size == len(data.X):
+    if batch_size == len(data.y):
         return Curvature(largest)
     trace = mean_squares(data, fit_intercept).sum()
     return Curvature(largest, worst_row(data, fit_intercept), trace)

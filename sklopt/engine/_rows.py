@@ -9,6 +9,7 @@ still holds it.
 import mmap
 
 import numpy as np
+from scipy.sparse import issparse
 
 # Numbers of a block: some megabytes in double precision, with what is made of them.
 NUMBERS_AT_ONCE = 2**18
@@ -17,9 +18,19 @@ NUMBERS_AT_ONCE = 2**18
 def row_blocks(X, n_numbers):
     """Slices of the rows of X, of each of which so many numbers are made."""
     n_rows = max(1, NUMBERS_AT_ONCE // n_numbers)
-    for first in range(0, len(X), n_rows):
+    for first in range(0, X.shape[0], n_rows):
         yield slice(first, first + n_rows)
         let_go(X)
+
+
+def row_size(X):
+    """Numbers that a row of X holds, in the mean and rounded up."""
+    return -(-X.nnz // X.shape[0]) if issparse(X) else X.shape[1]
+
+
+def as_dense(X):
+    """X, or the array that a sparse matrix stands for."""
+    return X.toarray() if issparse(X) else X
 
 
 def mapped_file(array):

@@ -15,12 +15,17 @@ from ..kernels._codes import (
     Status,
     Store,
 )
-from ..kernels._epoch import add_objective, advance, advance_by_row
+from ..kernels._epoch import (
+    add_objective,
+    advance,
+    advance_by_nonzeros,
+    advance_by_row,
+)
 from ..kernels._line_search import search_line
-from ..kernels._models import GROUP_SIZE
+from ..kernels._matrices import GROUP_SIZE
 from ..kernels._validation import validate
 from ._losses import best_constant
-from ._rows import let_go, mapped_file
+from ._rows import let_go, mapped_file, row_size
 from ._types import TALLY, Data, History, Record, Scratch, empty_entries, read_only
 
 TOO_LARGE = (
@@ -51,22 +56,23 @@ SMALLEST_JUMP = 1e3
 
 def objective(data, plan, candidates, phi):
     """J(φ) of every candidate, at parameters of shape (K, P); shape (K,)."""
-    n_samples = data.X.shape[0]
+    n_samples, compiled = len(data.y), data.compiled
     total = np.zeros(len(phi))
-    step = CALL_BUDGET // (phi.size * COSTLIEST_NUMBER) + 1
+    numbers = len(phi) * (row_size(data.X) + 1)
+    step = CALL_BUDGET // (numbers * COSTLIEST_NUMBER) + 1
     with np.errstate(all="ignore"):
         for first in range(0, n_samples, step):
             stop = min(first + step, n_samples)
-            add_objective(data, plan, candidates, phi, first, stop, total)
+            add_objective(compiled, plan, candidates, phi, first, stop, total)
             let_go(data.X, data.y)
     return total
 
 
 def sample_of(data):
     """The data, or `SAMPLED` of its rows of positive weight, from all over them."""
-    if len(data.X) <= SAMPLED or data.bias.size:
+    if len(data.y) <= SAMPLED or data.bias.size:
         return data  # rows that the samples were condensed to stand for them together
-    rows = np.flatnonzero(data.weight) if data.weight.size else np.arange(len(data.X))
+    rows = np.flatnonzero(data.weight) if data.weight.size else np.arange(len(data.y))
     rows = rows[np.linspace(0, len(rows) - 1, min(len(rows), SAMPLED)).astype(np.intp)]
     weight = data.weight[rows] if data.weight.size else data.weight
     if weight.size:
@@ -176,7 +182,8 @@ def train(
     is_mapped = mapped_file(data.X) is not None
     budget = CALL_BUDGET // BUDGET_SHARE_OF_FILES if is_mapped else CALL_BUDGET
     sample = sample_of(data) if plan.averages else None
-    turn = advance_by_row if plan.is_by_row else advance
+    turn, compiled = _loop(plan), data.compiled
+    judged = validation and validation.compiled
     records, n_epochs, capacity = [], 0, 1 if on_epoch else FIRST_RECORD
     # Overflow is how a divergence shows; the loop looks for it by itself.
     with np.errstate(all="ignore"):
@@ -186,13 +193,13 @@ def train(
             while record.filled[Filled.EPOCHS] < len(record.entries):
                 if not _is_unfinished(state, is_divergence_fatal) or is_cancelled():
                     break
-                turn(data, plan, candidates, state, scratch, record, budget)
+                turn(compiled, plan, candidates, state, scratch, record, budget)
                 if plan.searches_line:
-                    search_line(data, plan, candidates, state, scratch, budget)
+                    search_line(compiled, plan, candidates, state, scratch, budget)
                 if plan.averages:
                     judge_averages(sample, plan, candidates, state, scratch)
                 if plan.validates:
-                    validate(validation, plan, candidates, state, scratch, budget)
+                    validate(judged, plan, candidates, state, scratch, budget)
                 let_go(data.X, data.y)
                 timer.look()
             records.append(record)
@@ -208,6 +215,13 @@ def train(
         entries=np.concatenate([r.entries[: r.filled[Filled.EPOCHS]] for r in records]),
         path=np.concatenate([r.path[: r.filled[Filled.POINTS]] for r in records]),
     )
+
+
+def _loop(plan):
+    """The entry point that trains by a plan."""
+    if plan.is_by_nonzeros:
+        return advance_by_nonzeros
+    return advance_by_row if plan.is_by_row else advance
 
 
 class _Timer:
@@ -247,20 +261,21 @@ def _is_unfinished(state, is_divergence_fatal):
 
 
 def _scratch(data, plan, state):
-    n_samples = len(data.X)
+    n_samples = len(data.y)
     n_candidates, n_params = state.phi.shape
     index_dtype = np.int32 if n_samples <= np.iinfo(np.int32).max else np.int64
     n_searched = n_candidates if plan.searches_line else 0
     n_pooled = min(plan.pool_size, n_samples)
     n_blocks = n_samples // plan.block_size if plan.block_size else 0
+    n_together = max(plan.batch_size, GROUP_SIZE) if plan.is_by_nonzeros else GROUP_SIZE
     return Scratch(
         point=np.empty((n_candidates, n_params)),
         gradient=np.empty((n_candidates, n_params)),
         before=np.empty((n_candidates, n_params)),
         tally=np.zeros(n_candidates, dtype=TALLY),
         batch_weight=np.zeros(1),
-        rows=np.empty(GROUP_SIZE, dtype=np.intp),
-        pulls=np.empty((n_candidates, GROUP_SIZE)),
+        rows=np.empty(n_together, dtype=np.intp),
+        pulls=np.empty((n_candidates, n_together)),
         order=np.empty(n_pooled if plan.is_shuffled else 0, dtype=index_dtype),
         blocks=np.empty(n_blocks, dtype=index_dtype),
         ray=np.empty((n_searched, len(Ray), n_samples)),
@@ -285,5 +300,5 @@ def _record(data, plan, state, n_epochs):
 def _points_per_epoch(data, plan):
     """How many points of the path how many epochs make, at most."""
     if plan.store == Store.STEP:
-        return -(-len(data.X) // plan.batch_size), plan.store_every
+        return -(-len(data.y) // plan.batch_size), plan.store_every
     return int(plan.store == Store.EPOCH), 1

@@ -9,6 +9,7 @@ time that compiling and calling it cost. Codes are members of the enums in
 from typing import NamedTuple
 
 import numpy as np
+from scipy.sparse import csr_array, issparse
 
 from ..kernels._codes import Clock, Slot, Status
 
@@ -75,6 +76,8 @@ TALLY = _record_dtype(
     kept=np.float64,  # share of the last gradient that clipping left
     batch_loss=np.float64,
     epoch_loss=np.float64,
+    scale=np.float64,  # of φ₁…φ_d, and ‖v‖² of what they hold, on sparse rows
+    square=np.float64,
     search=np.int64,  # how far its line search has come
     averaged_loss=np.float64,
     validation_loss=np.float64,
@@ -106,18 +109,37 @@ def empty_entries(n_epochs, n_candidates):
 
 def read_only(array):
     """An aligned read-only view, so that the kernels see one kind of array."""
+    if issparse(array):
+        parts = map(read_only, (array.data, array.indices, array.indptr))
+        return csr_array(tuple(parts), shape=array.shape)
     view = np.require(array, requirements=["C", "A"]).view()
     view.flags.writeable = False
     return view
 
 
+class Rows(NamedTuple):
+    """A `scipy.sparse.csr_array` as the compiled loop takes it: its parts."""
+
+    values: np.ndarray  # that are not zero, row by row
+    columns: np.ndarray  # in which they are
+    starts: np.ndarray  # (n_samples + 1,), of the rows among them
+
+
 class Data(NamedTuple):
     """The training set, read-only, C-ordered, one floating dtype."""
 
-    X: np.ndarray  # (n_samples, n_features)
+    X: np.ndarray | csr_array | Rows  # (n_samples, n_features)
     y: np.ndarray  # (n_samples, n_targets)
     weight: np.ndarray  # (n_samples,) of mean 1, or (0,) for none
     bias: np.ndarray = read_only(np.empty(0))  # what φ₀ is multiplied by, (0,) for 1
+
+    @property
+    def compiled(self):
+        """The same for the compiled loop."""
+        X = self.X
+        return (
+            self._replace(X=Rows(X.data, X.indices, X.indptr)) if issparse(X) else self
+        )
 
 
 class Validation(NamedTuple):
@@ -135,6 +157,11 @@ class Validation(NamedTuple):
         with np.errstate(over="ignore", invalid="ignore"):
             variance = np.array([_variance(y, weight) for y in columns])
         return cls(data, read_only(variance))
+
+    @property
+    def compiled(self):
+        """The same for the compiled loop."""
+        return self._replace(data=self.data.compiled)
 
 
 def _variance(y, weight):
@@ -162,6 +189,7 @@ class Plan(NamedTuple):
     looks_ahead: bool  # whether a candidate takes its gradient away from φ
     searches_line: bool  # whether a candidate's rate comes from a line search
     is_by_row: bool  # whether all train all of φ by descent on single rows
+    is_by_nonzeros: bool  # whether they descend on so few numbers that d would cost
     clips: bool  # whether a candidate's gradients are
     averages: bool  # whether a candidate comes to an average of its iterates
     validates: bool  # whether there are validation rows
@@ -218,7 +246,7 @@ class Scratch(NamedTuple):
     tally: np.ndarray  # (K,) of TALLY
     before: np.ndarray  # (K, P), φ before the last update of the epoch
     batch_weight: np.ndarray  # (1,)
-    rows: np.ndarray  # (G,), a group of rows whose gradients are added together
+    rows: np.ndarray  # (G,), rows whose gradients are added together: a group, or all
     pulls: np.ndarray  # (K, G), what each row of X is multiplied by for that
     order: np.ndarray  # (pool_size,) at most, or (0,) without shuffling
     blocks: np.ndarray  # (n_samples // block_size,), the order of the blocks, or (0,)

@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..engine._losses import check_targets
 from ..engine._objective import Objective
+from ..engine._rows import as_dense
 from ..schedules import SCHEDULES, Function
 from ..solvers import SOLVERS
 from ._callbacks import Watcher
@@ -85,6 +86,9 @@ class GradientTrained(Learner, CallbackSupportMixin, RegressorMixin, BaseEstimat
         ],
         "verbose": ["verbose"],
     }
+
+    # What sparse X is converted to, or False.
+    _sparse_format = False
 
     def _validate_params(self):
         rate = self.learning_rate
@@ -240,6 +244,11 @@ class GradientTrained(Learner, CallbackSupportMixin, RegressorMixin, BaseEstimat
             self._learn(data, held_out, training, max_epochs=1, tol=tol, is_chunk=True)
         return self
 
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = bool(self._sparse_format)
+        return tags
+
     @property
     def history_(self):
         """The training epoch by epoch, as a pandas DataFrame.
@@ -277,7 +286,7 @@ class GradientTrained(Learner, CallbackSupportMixin, RegressorMixin, BaseEstimat
         n_samples, n_features = data.X.shape
         weight = data.weight if data.weight.size else np.ones(n_samples)
         return Objective(
-            X=data.X.astype(np.float64, copy=False),
+            X=as_dense(data.X).astype(np.float64, copy=False),
             y=data.y[:, 0].astype(np.float64, copy=False),
             weight=weight.astype(np.float64, copy=False),
             **self._model_fields(coordinates, n_features),

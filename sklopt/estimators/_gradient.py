@@ -6,7 +6,7 @@ import numpy as np
 from joblib import effective_n_jobs
 from sklearn.base import MultiOutputMixin
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from .._naming import naming
 from ..engine._curvature import untapped_gain
@@ -18,7 +18,7 @@ from ..kernels._codes import Loss, Model
 from ..losses import LOSSES, Gamma, Poisson
 from ..solvers import SOLVERS
 from ._base import JOBS, GradientTrained
-from ._inputs import FLOATS, refuse_foreign
+from ._inputs import checked_matrix, refuse_foreign
 from ._uncertainty import UncertaintyMixin, covariance
 
 
@@ -263,6 +263,7 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
         "compute_covariance": ["boolean"],
         "n_jobs": JOBS,
     }
+    _sparse_format = "csr"
 
     def __init__(
         self,
@@ -338,7 +339,7 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
         check_is_fitted(self)
         refuse_foreign(X=X)
         with naming("X"):
-            X = validate_data(self, X, dtype=FLOATS, reset=False)
+            X = checked_matrix(self, X)
         return mean_of(self._fitted_loss, X @ self.coef_.T + self.intercept_)
 
     def __sklearn_tags__(self):
@@ -353,7 +354,7 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
             self._refuse_what_is_of_squared_error()
         self._refuse_covariance_of_selected()
         solver = as_description(self.solver, SOLVERS)
-        n_samples = len(data.X)
+        n_samples = len(data.y)
         is_full = lower_batch_size(self.batch_size, solver, n_samples) == n_samples
         is_automatic = isinstance(self.precompute, str)
         is_wanted = is_squared and bool(self.precompute)

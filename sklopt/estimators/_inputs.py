@@ -3,6 +3,7 @@
 from contextlib import contextmanager
 
 import numpy as np
+from scipy.sparse import csr_array, issparse
 from sklearn.utils import assert_all_finite, check_array, check_consistent_length
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
@@ -39,18 +40,36 @@ def validated_data(estimator, X, y, sample_weight, is_first):
 def _validated_matrix(estimator, X, is_first):
     """X as scikit-learn has it checked; a mapped file a block of rows at a time."""
     is_mapped = mapped_file(X) is not None
-    X = validate_data(
-        estimator,
-        X,
-        reset=is_first,
-        dtype=FLOATS,
-        order="C",
-        ensure_all_finite=not is_mapped,
+    X = checked_matrix(
+        estimator, X, is_first, order="C", ensure_all_finite=not is_mapped
     )
     if is_mapped:
         name = type(estimator).__name__
         for rows in row_blocks(X, X.shape[1]):
             assert_all_finite(X[rows], estimator_name=name, input_name="X")
+    return X
+
+
+def checked_matrix(estimator, X, is_first=False, **checks):
+    """X as scikit-learn has it checked, a sparse one in its canonical format."""
+    X = validate_data(
+        estimator,
+        X,
+        reset=is_first,
+        dtype=FLOATS,
+        accept_sparse=estimator._sparse_format,
+        **checks,
+    )
+    return _canonical(X) if issparse(X) else X
+
+
+def _canonical(X):
+    """Compressed rows of which every entry is there once; the user's stay untouched."""
+    X = csr_array(X)
+    X.check_format(full_check=True)
+    if not X.has_canonical_format:
+        X = X.copy()
+        X.sum_duplicates()
     return X
 
 

@@ -25,6 +25,7 @@ from ..engine._lowering import (
 from ..engine._multipliers import tabulated
 from ..engine._rates import auto_rate, loss_curvature, measure_curvature
 from ..engine._restarts import best_of
+from ..engine._rows import row_size
 from ..engine._train import TOO_LARGE, join_histories, judge_start, objective
 from ..engine._types import Validation
 from ..losses import LOSSES
@@ -314,6 +315,7 @@ class Learner:
             candidates,
             n_samples=n_samples,
             n_features=n_features,
+            row_size=row_size(data.X),
             batch_size=batch_size,
             shuffle=self.shuffle,
             block_size=lower_block_size(self.shuffle, data.X),

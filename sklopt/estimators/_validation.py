@@ -3,12 +3,12 @@
 import numpy as np
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_array, check_consistent_length
-from sklearn.utils.validation import validate_data
 
 from .._naming import naming
 from ..engine._types import Data, read_only
 from ._inputs import (
     FLOATS,
+    checked_matrix,
     checked_weight,
     finite_cast,
     mean_one,
@@ -31,7 +31,7 @@ def checked_validation(estimator, data, X_val, y_val, sample_weight_val):
         raise ValueError("y_val is provided, but X_val was not provided.")
     dtype = data.X.dtype
     with naming("X_val"):
-        X = validate_data(estimator, X_val, reset=False, dtype=FLOATS, order="C")
+        X = checked_matrix(estimator, X_val, order="C")
         X = finite_cast(X, dtype, "X_val")
     with naming("y_val"):
         y = check_array(
@@ -62,7 +62,7 @@ def split(data, validation_fraction, random_state):
 
     Each part's weights have mean 1 of their own.
     """
-    parts = drawn_places(len(data.X), validation_fraction, random_state)
+    parts = drawn_places(len(data.y), validation_fraction, random_state)
     names = "training", "validation"
     return [_part(data, *pair) for pair in zip(parts, names, strict=True)]
 

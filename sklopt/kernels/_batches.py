@@ -1,17 +1,14 @@
 """The order in which rows are visited, and fetching them from memory in time."""
 
 import numpy as np
-from numba import types
-from numba.core import cgutils, config
-from numba.extending import intrinsic
-from numba.np.arrayobj import make_array
 
 from ._compilation import kernel
+from ._matrices import prefetch_row, prefetch_start, row_size
+from ._prefetching import CACHE_LINE, prefetch
 
 # Cache lines that are asked for ahead of the row in work: enough to hide a miss of the
 # cache and the page table, few enough to be still there when needed.
 PREFETCHED_LINES = 64
-CACHE_LINE = 64
 
 # SplitMix64 (Steele, Lea and Flood, 2014): a bijection of the 64-bit numbers whose
 # outputs on a counter are random enough for any shuffle. Being a function of the
@@ -84,60 +81,15 @@ def arriving_row(blocks, block_size, shift, n_rows, i):
     return row - n_rows if row >= n_rows else row
 
 
-if config.DISABLE_JIT:
-
-    def _prefetch(array, row, column):
-        """Interpreted code has no use for the cache."""
-
-else:
-
-    @intrinsic
-    def _prefetch(typing_context, array, row, column):
-        """Ask for the cache line of array[row, column], whatever it holds."""
-        signature = types.void(array, row, column)
-
-        def generate(context, builder, signature, arguments):
-            array_type = signature.args[0]
-            array = make_array(array_type)(context, builder, arguments[0])
-            index = [
-                context.cast(builder, value, source, types.intp)
-                for value, source in zip(arguments[1:], signature.args[1:], strict=True)
-            ]
-            pointer = cgutils.get_item_pointer(
-                context, builder, array_type, array, index, wraparound=False
-            )
-            pointer = builder.bitcast(pointer, cgutils.voidptr_t)
-            # Into the second cache, which waits for far more lines at once than the
-            # first: with that one an epoch takes a third longer, of few columns twice.
-            read, to_second_cache, data = (cgutils.int32_t(v) for v in (0, 2, 1))
-            prefetch = builder.module.declare_intrinsic(
-                "llvm.prefetch",
-                [pointer.type],
-                fnty=cgutils.ir.FunctionType(
-                    cgutils.ir.VoidType(), [pointer.type] + [cgutils.int32_t] * 3
-                ),
-            )
-            builder.call(prefetch, [pointer, read, to_second_cache, data])
-            return context.get_dummy_value()
-
-        return signature, generate
-
-
-@kernel
-def prefetch_row(X, y, row):
-    """Ask for all of X[row] and for y[row]."""
-    _prefetch(y, row, 0)
-    for column in range(0, X.shape[1], CACHE_LINE // X.itemsize):
-        _prefetch(X, row, column)
-    _prefetch(X, row, X.shape[1] - 1)
-
-
 @kernel
 def row_at(X, y, order, place):
     """The row at a place of a pool's order, one further on being prefetched."""
     if not order.size:
         return place
-    lines = X.shape[1] * X.itemsize // CACHE_LINE + 1
-    ahead = place + max(PREFETCHED_LINES // lines, 1)
-    prefetch_row(X, y, order[min(ahead, order.size - 1)])
+    lines, last = row_size(X) * y.itemsize // CACHE_LINE + 1, order.size - 1
+    ahead = max(PREFETCHED_LINES // lines, 1)
+    prefetch_start(X, order[min(place + 2 * ahead, last)])
+    row = order[min(place + ahead, last)]
+    prefetch(y, (row, 0))
+    prefetch_row(X, row)
     return order[place]

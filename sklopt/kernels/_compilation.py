@@ -12,9 +12,11 @@ caller. Of a kernel only its place inside the entry points is ever run, so
 import contextlib
 
 import numba
+from numba import types
 from numba.core import config
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler
+from numba.extending import overload
 
 from ._cache import KernelCache
 
@@ -27,27 +29,6 @@ _OPTIONS = {
     # size 1 most of its time. What would allocate does not compile.
     "_nrt": False,
 }
-
-
-def kernel(function):
-    """Compile a function that is called from other kernels only."""
-    return numba.njit(
-        pipeline_class=_InlinedCompiler,
-        no_cpython_wrapper=True,
-        no_cfunc_wrapper=True,
-        forceinline=True,
-        **_OPTIONS,
-    )(function)
-
-
-def entry_point(function):
-    """Compile a function that Python calls, and keep it on disk."""
-    dispatcher = numba.njit(**_OPTIONS)(function)
-    if not config.DISABLE_JIT:
-        # Sources that can't be read can't be stamped: do without a disk cache.
-        with contextlib.suppress(OSError):
-            dispatcher._cache = KernelCache(function)
-    return dispatcher
 
 
 class InlinedLibrary(JITCodeLibrary):
@@ -78,3 +59,51 @@ class _InlinedCompiler(Compiler):
         codegen = self.state.targetctx.codegen()
         self.state.library = InlinedLibrary(codegen, function.__qualname__)
         return super().compile_extra(function)
+
+
+_KERNEL_OPTIONS = _OPTIONS | {
+    "pipeline_class": _InlinedCompiler,
+    "no_cpython_wrapper": True,
+    "no_cfunc_wrapper": True,
+    "forceinline": True,
+}
+
+# Sums over scattered places stay in the order in which they are written. In any other
+# they are done by instructions that gather, which take three times as long.
+_SCATTERED_OPTIONS = _KERNEL_OPTIONS | {"fastmath": {"contract", "nsz"}}
+
+
+def kernel(function):
+    """Compile a function that is called from other kernels only."""
+    return numba.njit(**_KERNEL_OPTIONS)(function)
+
+
+def kernel_by_matrix(dense, sparse):
+    """One kernel of two: its first argument, an array or the parts of one, decides.
+
+    That is known when it is compiled, so that neither costs the other anything.
+    """
+
+    def chosen(X, *others):
+        return (sparse if isinstance(X, tuple) else dense)(X, *others)
+
+    def for_arrays(X, *others):
+        return None if isinstance(X, types.BaseTuple) else dense
+
+    def for_parts(X, *others):
+        return sparse if isinstance(X, types.BaseTuple) else None
+
+    if not config.DISABLE_JIT:
+        overload(chosen, jit_options=_KERNEL_OPTIONS, strict=False)(for_arrays)
+        overload(chosen, jit_options=_SCATTERED_OPTIONS, strict=False)(for_parts)
+    return chosen
+
+
+def entry_point(function):
+    """Compile a function that Python calls, and keep it on disk."""
+    dispatcher = numba.njit(**_OPTIONS)(function)
+    if not config.DISABLE_JIT:
+        # Sources that can't be read can't be stamped: do without a disk cache.
+        with contextlib.suppress(OSError):
+            dispatcher._cache = KernelCache(function)
+    return dispatcher

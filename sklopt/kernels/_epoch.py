@@ -21,13 +21,19 @@ from ._clipping import clip
 from ._codes import Clock, Filled, Phase, Rule, Schedule, Status, Store
 from ._compilation import entry_point, kernel
 from ._losses import loss_cost
+from ._matrices import GROUP_SIZE, add_rows, row_size
 from ._models import (
-    GROUP_SIZE,
     add_featureless_gradient,
-    add_rows,
     linear_predictor,
     model_cost,
     prediction_at,
+)
+from ._nonzeros import (
+    add_slopes,
+    close_sparse_batch,
+    fold_scale,
+    open_scales,
+    open_sparse_batch,
 )
 from ._penalties import add_smooth_gradient, penalty_value
 from ._proximal import apply_proximal_step, shrink
@@ -55,9 +61,15 @@ def advance_by_row(data, plan, candidates, state, scratch, record, budget):
 
 
 @entry_point
+def advance_by_nonzeros(data, plan, candidates, state, scratch, record, budget):
+    """The same for plans that are `is_by_nonzeros`."""
+    turn_clock(walk_by_nonzeros, data, plan, candidates, state, scratch, record, budget)
+
+
+@entry_point
 def add_objective(data, plan, candidates, phi, first, stop, total):
     """Add the losses of rows first…stop to each total; the last make it J(φ)."""
-    n_rows = data.X.shape[0]
+    n_rows = data.y.shape[0]
     for row in range(first, stop):
         for k in range(phi.shape[0]):
             z = linear_predictor(plan, data, row, phi, k)
@@ -103,7 +115,7 @@ def shuffle(data, plan, clock, scratch, budget):
     if not plan.is_shuffled:
         clock[Clock.PHASE] = Phase.WALK
         return 0
-    order, blocks, n_rows = scratch.order, scratch.blocks, data.X.shape[0]
+    order, blocks, n_rows = scratch.order, scratch.blocks, data.y.shape[0]
     last = blocks.size + min(n_rows, clock[Clock.ROW] + plan.pool_size)
     first = clock[Clock.DRAWN]
     stop = min(last, first + budget // cost.SHUFFLE + 1)
@@ -117,8 +129,8 @@ def shuffle(data, plan, clock, scratch, budget):
 @kernel
 def walk(data, plan, candidates, state, scratch, record, budget):
     """Walk the mini-batches as far as the budget reaches; returns the cost."""
-    n_rows = data.X.shape[0]
-    row_cost = cost_of_row(plan, state)
+    n_rows = data.y.shape[0]
+    row_cost = cost_of_row(data, plan, state)
     batch_cost = state.phi.size + cost.BATCH
     point = scratch.point if plan.looks_ahead else state.phi
     row = state.clock[Clock.ROW]
@@ -156,12 +168,12 @@ def walk(data, plan, candidates, state, scratch, record, budget):
 @kernel
 def walk_by_row(data, plan, candidates, state, scratch, record, budget):
     """Walk the rows as mini-batches of one; the last leaves its gradient behind."""
-    n_rows, row = data.X.shape[0], state.clock[Clock.ROW]
+    n_rows, row = data.y.shape[0], state.clock[Clock.ROW]
     if row == n_rows - 1:
         return walk(data, plan, candidates, state, scratch, record, budget)
     if row == 0:
         open_epoch(plan, candidates, state.progress, scratch.tally)
-    row_cost, pool_stop = cost_of_row(plan, state), end_of_pool(plan, n_rows, row)
+    row_cost, pool_stop = cost_of_row(data, plan, state), end_of_pool(plan, n_rows, row)
     stop = min(pool_stop, n_rows - 1, row + budget // row_cost + 1)
     descend_rows(data, plan, candidates, state, scratch, record, row, stop)
     is_over = not is_any_running(state.progress)
@@ -170,11 +182,43 @@ def walk_by_row(data, plan, candidates, state, scratch, record, budget):
 
 
 @kernel
-def cost_of_row(plan, state):
+def walk_by_nonzeros(data, plan, candidates, state, scratch, record, budget):
+    """Walk sparse mini-batches; the last goes the general way, for the record."""
+    n_rows, row = data.y.shape[0], state.clock[Clock.ROW]
+    last_batch = n_rows - 1 - (n_rows - 1) % plan.batch_size
+    if row >= last_batch:
+        return walk(data, plan, candidates, state, scratch, record, budget)
+    if row == 0:
+        open_epoch(plan, candidates, state.progress, scratch.tally)
+        open_scales(plan, state.phi, scratch.tally)
+    row_cost, pool_stop = cost_of_row(data, plan, state), end_of_pool(plan, n_rows, row)
+    spent, is_over = 0, False
+    while row < min(pool_stop, last_batch) and spent < budget and not is_over:
+        batch_start = row - row % plan.batch_size
+        batch_stop = batch_start + plan.batch_size
+        if row == batch_start:
+            open_sparse_batch(plan, candidates, state.progress, scratch)
+        stop = min(batch_stop, pool_stop, row + (budget - spent) // row_cost + 1)
+        add_slopes(data, plan, candidates, state, scratch, row, stop, batch_start)
+        spent += (stop - row) * row_cost
+        row = stop
+        if stop == batch_stop:
+            close_sparse_batch(
+                data, plan, candidates, state, scratch, record, plan.batch_size
+            )
+            is_over = not is_any_running(state.progress)
+    if row >= last_batch or is_over:
+        for k in range(candidates.size):
+            fold_scale(plan, state.phi, scratch.tally[k], k)
+    leave_walk(plan, state.clock, n_rows, n_rows if is_over else row, pool_stop)
+    return spent
+
+
+@kernel
+def cost_of_row(data, plan, state):
     """What a row costs all candidates."""
-    n_candidates, n_params = state.phi.shape
-    visit = n_params + cost.ROW + model_cost(plan) + loss_cost(plan)
-    return n_candidates * visit
+    visit = row_size(data.X) + cost.ROW + model_cost(plan) + loss_cost(plan)
+    return state.phi.shape[0] * visit
 
 
 @kernel
@@ -317,7 +361,7 @@ def close_epoch(data, plan, candidates, state, scratch, record):
     for k in range(candidates.size):
         tally, progress = scratch.tally[k], state.progress[k]
         if tally.is_live:
-            loss = tally.epoch_loss / data.X.shape[0]
+            loss = tally.epoch_loss / data.y.shape[0]
             entry = record.entries[epoch, k]
             entry.loss = loss
             entry.rate = tally.rate

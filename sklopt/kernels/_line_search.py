@@ -10,6 +10,7 @@ from ._averages import average_parameters, phase_after_updates
 from ._codes import Bracket, Clock, Phase, Ray, Schedule, Search, Status
 from ._compilation import entry_point, kernel
 from ._losses import loss_cost
+from ._matrices import row_size
 from ._models import linear_predictor, model_cost, prediction_at
 from ._penalties import penalty_value
 from ._rows import row_loss
@@ -156,8 +157,8 @@ def continue_search(candidate, tally, bracket, objective):
 @kernel
 def project_rows(data, plan, state, scratch, budget):
     """Prepare the trial steps of a line search; returns the cost."""
-    n_rows, first = data.X.shape[0], state.clock[Clock.ROW]
-    row_cost = 2 * state.phi.size + cost.ROW
+    n_rows, first = data.y.shape[0], state.clock[Clock.ROW]
+    row_cost = 2 * state.phi.shape[0] * row_size(data.X) + cost.ROW
     stop = min(n_rows, first + budget // row_cost + 1)
     project(
         plan,
@@ -178,7 +179,7 @@ def project_rows(data, plan, state, scratch, budget):
 @kernel
 def search_rows(data, plan, candidates, state, scratch, budget):
     """Evaluate the open brackets; decide after a whole sweep; returns the cost."""
-    n_rows, first = data.X.shape[0], state.clock[Clock.ROW]
+    n_rows, first = data.y.shape[0], state.clock[Clock.ROW]
     trial_cost = cost.TRIAL + model_cost(plan) + loss_cost(plan)
     row_cost = trial_cost * scratch.bracket.size
     n_blocks = budget // (ROWS_SUMMED * row_cost) + 1

@@ -13,10 +13,8 @@ import math
 from . import _costs as cost
 from ._codes import Model
 from ._compilation import kernel
+from ._matrices import add_row, row_product
 from ._rows import row_bias
-
-# Rows whose gradients are added together.
-GROUP_SIZE = 4
 
 
 @kernel
@@ -61,10 +59,7 @@ def model_cost(plan):
 @kernel
 def linear_predictor(plan, data, row, phi, k):
     """z = φ₀ + κ Σⱼ φⱼ₊₁ xⱼ of one row, for candidate k."""
-    X = data.X
-    z = 0.0
-    for j in range(X.shape[1]):
-        z += X[row, j] * phi[k, j + 1]
+    z = row_product(data.X, row, phi, k)
     return phi[k, 0] * row_bias(data, row) + plan.input_scale * z
 
 
@@ -110,29 +105,3 @@ def add_featureless_gradient(plan, data, row, z, phi, k, slope, gradient):
         gradient[k, phi.shape[1] - 1] += slope
     gradient[k, 0] += pull * row_bias(data, row)
     return pull * plan.input_scale
-
-
-@kernel
-def add_row(X, row, pull, gradient, k):
-    """Add pull · xⱼ of one row to each ∂J/∂φⱼ of candidate k."""
-    for j in range(X.shape[1]):
-        gradient[k, j + 1] += pull * X[row, j]
-
-
-@kernel
-def add_rows(X, rows, pulls, size, gradient, k):
-    """The same for a group of rows: a full one reads and writes the gradient once."""
-    if size == GROUP_SIZE:
-        a, b, c, d = rows[0], rows[1], rows[2], rows[3]
-        pull_a, pull_b, pull_c, pull_d = (
-            pulls[k, 0],
-            pulls[k, 1],
-            pulls[k, 2],
-            pulls[k, 3],
-        )
-        for j in range(X.shape[1]):
-            first = pull_a * X[a, j] + pull_b * X[b, j]
-            gradient[k, j + 1] += first + (pull_c * X[c, j] + pull_d * X[d, j])
-    else:
-        for i in range(size):
-            add_row(X, rows[i], pulls[k, i], gradient, k)

@@ -9,6 +9,7 @@ from . import _costs as cost
 from ._codes import Clock, Phase, Status
 from ._compilation import entry_point, kernel
 from ._losses import loss_cost
+from ._matrices import row_size
 from ._models import linear_predictor, model_cost, prediction_at
 from ._rows import row_loss, row_square
 
@@ -22,10 +23,10 @@ def validate(validation, plan, candidates, state, scratch, budget):
     clock = state.clock
     if clock[Clock.PHASE] != Phase.VALIDATE:
         return
-    n_rows, first = validation.data.X.shape[0], clock[Clock.ROW]
+    n_rows, first = validation.data.y.shape[0], clock[Clock.ROW]
     if first == 0:
         open_validation(scratch.tally)
-    visit = state.phi.shape[1] + cost.ROW + model_cost(plan) + loss_cost(plan)
+    visit = row_size(validation.data.X) + cost.ROW + model_cost(plan) + loss_cost(plan)
     row_cost = state.phi.shape[0] * visit
     stop = min(n_rows, first + budget // row_cost + 1)
     phi = state.average if plan.averages else state.phi
@@ -63,7 +64,7 @@ def add_validation_losses(data, plan, candidates, state, phi, tally, first, stop
 @kernel
 def close_validation(validation, plan, candidates, state, phi, tally):
     """Make a mean loss and R² of the sums; keep the parameters of the lowest loss."""
-    n_rows = validation.data.X.shape[0]
+    n_rows = validation.data.y.shape[0]
     for k in range(candidates.size):
         progress = state.progress[k]
         if progress.status != Status.RUNNING:

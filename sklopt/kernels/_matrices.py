@@ -1,0 +1,136 @@
+"""What the loop asks of X: products with one row, whole or without its zeros.
+
+X is a C-ordered array, or the parts of a matrix of compressed sparse rows: the non-zero
+values, their columns, and where each row starts among them. Everything else in the
+kernels is the same for both.
+
+Parameters are (K, P) with φ₀ first: column j of X belongs to place j + 1 of row k.
+"""
+
+import numpy as np
+
+from ._compilation import kernel, kernel_by_matrix
+from ._prefetching import CACHE_LINE, prefetch
+
+# Rows whose gradients are added together.
+GROUP_SIZE = 4
+
+
+_FIRST_WEIGHT = np.uintp(1)
+
+
+@kernel
+def place_of(column):
+    """Where among the parameters the values of a column of a sparse X belong."""
+    # No negative number, which would be looked for from the end, at the cost of a test.
+    return np.uintp(column) + _FIRST_WEIGHT
+
+
+@kernel
+def nonzeros(X, row):
+    """Values and columns of one row of a sparse X."""
+    first, stop = X.starts[row], X.starts[row + 1]
+    return X.values[first:stop], X.columns[first:stop]
+
+
+def _dense_size(X):
+    return X.shape[1]
+
+
+def _sparse_size(X):
+    return X.values.size // (X.starts.size - 1) + 1
+
+
+def _dense_product(X, row, phi, k):
+    total = 0.0
+    for j in range(X.shape[1]):
+        total += X[row, j] * phi[k, j + 1]
+    return total
+
+
+def _sparse_product(X, row, phi, k):
+    values, columns = nonzeros(X, row)
+    a = b = c = d = 0.0  # sums of their own, so that none waits for another
+    n_fours = values.size // 4
+    for i in range(0, 4 * n_fours, 4):
+        a += values[i] * phi[k, place_of(columns[i])]
+        b += values[i + 1] * phi[k, place_of(columns[i + 1])]
+        c += values[i + 2] * phi[k, place_of(columns[i + 2])]
+        d += values[i + 3] * phi[k, place_of(columns[i + 3])]
+    for i in range(4 * n_fours, values.size):
+        a += values[i] * phi[k, place_of(columns[i])]
+    return (a + b) + (c + d)
+
+
+def _add_dense_row(X, row, pull, gradient, k):
+    for j in range(X.shape[1]):
+        gradient[k, j + 1] += pull * X[row, j]
+
+
+def _add_sparse_row(X, row, pull, gradient, k):
+    values, columns = nonzeros(X, row)
+    for i in range(values.size):
+        gradient[k, place_of(columns[i])] += pull * values[i]
+
+
+def _add_dense_rows(X, rows, pulls, size, gradient, k):
+    if size == GROUP_SIZE:
+        a, b, c, d = rows[0], rows[1], rows[2], rows[3]
+        pull_a, pull_b, pull_c, pull_d = (
+            pulls[k, 0],
+            pulls[k, 1],
+            pulls[k, 2],
+            pulls[k, 3],
+        )
+        for j in range(X.shape[1]):
+            first = pull_a * X[a, j] + pull_b * X[b, j]
+            gradient[k, j + 1] += first + (pull_c * X[c, j] + pull_d * X[d, j])
+    else:
+        for i in range(size):
+            add_row(X, rows[i], pulls[k, i], gradient, k)
+
+
+def _add_sparse_rows(X, rows, pulls, size, gradient, k):
+    for i in range(size):
+        add_row(X, rows[i], pulls[k, i], gradient, k)
+
+
+def _no_start(X, row):
+    pass
+
+
+def _prefetch_start(X, row):
+    prefetch(X.starts, (row,))
+
+
+def _prefetch_dense_row(X, row):
+    for column in range(0, X.shape[1], CACHE_LINE // X.itemsize):
+        prefetch(X, (row, column))
+    prefetch(X, (row, X.shape[1] - 1))
+
+
+def _prefetch_sparse_row(X, row):
+    values, columns = nonzeros(X, row)
+    for i in range(0, values.size, CACHE_LINE // values.itemsize):
+        prefetch(values, (i,))
+    for i in range(0, columns.size, CACHE_LINE // columns.itemsize):
+        prefetch(columns, (i,))
+
+
+# How many numbers a row holds, in the mean.
+row_size = kernel_by_matrix(_dense_size, _sparse_size)
+
+# Σⱼ xⱼ φⱼ₊₁ of one row of X.
+row_product = kernel_by_matrix(_dense_product, _sparse_product)
+
+# Add pull · xⱼ of one row to each ∂J/∂φⱼ₊₁ of candidate k.
+add_row = kernel_by_matrix(_add_dense_row, _add_sparse_row)
+
+# The same for a group of rows: a full one reads and writes the gradient once.
+add_rows = kernel_by_matrix(_add_dense_rows, _add_sparse_rows)
+
+# Ask for where a row starts, which has to be known before its numbers are asked for.
+prefetch_start = kernel_by_matrix(_no_start, _prefetch_start)
+
+# Ask for all numbers of a row before they are needed.
+prefetch_row = kernel_by_matrix(_prefetch_dense_row, _prefetch_sparse_row)

@@ -1,0 +1,133 @@
+"""Gradient descent on sparse rows: a step visits what is not zero only.
+
+The step w ← (1 − α·l2)·w − α·g of a mini-batch moves every coefficient, but all alike
+where the rows have zeros. So w is kept as scale · v: the scale takes the factor, and v
+only −α·g/scale (Bottou, 2012, section 5.1). ‖v‖², of which the penalty is made, is
+kept up to date likewise. Until the epoch's last mini-batch φ₁…φ_d hold v; that one
+finds w there again.
+
+References
+----------
+Bottou, L. (2012). Stochastic gradient descent tricks. In Neural Networks: Tricks of the
+Trade. Springer.
+"""
+
+import math
+
+from ._batches import row_at
+from ._codes import Status
+from ._compilation import kernel
+from ._matrices import add_row, nonzeros, place_of, row_product
+from ._records import record_update
+from ._rows import row_loss, row_slope, row_weight
+from ._schedules import rate_at
+
+# A scale below this is multiplied into v, which leaves enough digits of both.
+SMALLEST_SCALE = 1e-6
+
+
+@kernel
+def open_scales(plan, phi, tally):
+    """v = w at the beginning of an epoch."""
+    for k in range(tally.size):
+        tally[k].scale = 1.0
+        tally[k].square = square_of(plan, phi, k)
+
+
+@kernel
+def square_of(plan, phi, k):
+    """‖v‖², v being what φ₁…φ_d hold."""
+    total = 0.0
+    for p in range(1, plan.n_weights + 1):
+        total += phi[k, p] * phi[k, p]
+    return total
+
+
+@kernel
+def fold_scale(plan, phi, tally, k):
+    """w = scale · v again in φ₁…φ_d."""
+    for p in range(1, plan.n_weights + 1):
+        phi[k, p] *= tally.scale
+    tally.square *= tally.scale * tally.scale
+    tally.scale = 1.0
+
+
+@kernel
+def open_sparse_batch(plan, candidates, progress, scratch):
+    """Forget the losses of the last mini-batch; set the rate of this one."""
+    scratch.batch_weight[0] = 0.0
+    for k in range(candidates.size):
+        scratch.tally[k].batch_loss = 0.0
+        if candidates[k].is_per_update:
+            scratch.tally[k].rate = rate_at(plan, candidates[k], progress[k])
+
+
+@kernel
+def add_slopes(data, plan, candidates, state, scratch, first, stop, batch_start):
+    """Note what rows first…stop of a mini-batch pull the prediction with."""
+    phi, tally = state.phi, scratch.tally
+    pool_start = first - first % plan.pool_size
+    for place in range(first, stop):
+        row = row_at(data.X, data.y, scratch.order, place - pool_start)
+        scratch.rows[place - batch_start] = row
+        scratch.batch_weight[0] += row_weight(data, row)
+        for k in range(candidates.size):
+            if state.progress[k].status == Status.RUNNING:
+                product = tally[k].scale * row_product(data.X, row, phi, k)
+                z = phi[k, 0] + plan.input_scale * product
+                tally[k].batch_loss += row_loss(data, plan, candidates[k], row, z)
+                slope = row_slope(data, plan, candidates[k], row, z)
+                scratch.pulls[k, place - batch_start] = slope
+
+
+@kernel
+def close_sparse_batch(data, plan, candidates, state, scratch, record, size):
+    """Judge a mini-batch and take its step; one without weight is skipped."""
+    for k in range(candidates.size):
+        candidate, progress, tally = candidates[k], state.progress[k], scratch.tally[k]
+        if progress.status != Status.RUNNING:
+            continue
+        penalty = 0.5 * candidate.l2 * tally.scale * tally.scale * tally.square
+        objective = tally.batch_loss / size + penalty
+        tally.epoch_loss += size * objective
+        if not math.isfinite(objective):
+            progress.status = Status.DIVERGED
+        elif scratch.batch_weight[0] > 0.0:
+            descend_sparsely(data, plan, candidate, state.phi, scratch, tally, k, size)
+            progress.n_updates += 1
+            progress.slot_age += 1
+    if scratch.batch_weight[0] > 0.0:
+        record_update(plan, state, record)
+
+
+@kernel
+def descend_sparsely(data, plan, candidate, phi, scratch, tally, k, size):
+    """w ← (1 − α·l2)·w − α·Σ pull·x / size, and φ₀ likewise without penalty."""
+    rate = tally.rate
+    tally.scale *= 1.0 - rate * candidate.l2
+    if abs(tally.scale) < SMALLEST_SCALE:
+        fold_scale(plan, phi, tally, k)
+    step = rate / size
+    for i in range(size):
+        pull = step * scratch.pulls[k, i]
+        if plan.is_trained[0]:
+            phi[k, 0] -= pull
+        pull *= plan.input_scale / tally.scale
+        if candidate.l2 > 0.0:
+            tally.square += move_along_row(data.X, scratch.rows[i], -pull, phi, k)
+        else:
+            add_row(data.X, scratch.rows[i], -pull, phi, k)
+
+
+@kernel
+def move_along_row(X, row, pull, phi, k):
+    """v ← v + pull · x; returns what ‖v‖² grows by."""
+    growth = 0.0
+    values, columns = nonzeros(X, row)
+    for i in range(values.size):
+        p = place_of(columns[i])
+        step = pull * values[i]
+        before = phi[k, p]
+        phi[k, p] = before + step
+        growth += step * (2.0 * before + step)
+    return growth
