@@ -304,6 +304,7 @@ def lower_plan(
     is_descent = (candidates["rule"] == Rule.DESCENT).all() and not clips
     touches_all = (
         model != Model.LINEAR
+        or batch_size >= n_samples
         or batch_size * row_size >= n_features
         or (candidates["l1"] > 0).any()
         or averages

@@ -203,7 +203,7 @@ def walk_by_nonzeros(data, plan, candidates, state, scratch, record, budget):
         spent += (stop - row) * row_cost
         row = stop
         if stop == batch_stop:
-            close_sparse_batch(
+            spent += close_sparse_batch(
                 data, plan, candidates, state, scratch, record, plan.batch_size
             )
             is_over = not is_any_running(state.progress)

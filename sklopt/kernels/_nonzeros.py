@@ -14,6 +14,7 @@ Trade. Springer.
 
 import math
 
+from . import _costs as cost
 from ._batches import row_at
 from ._codes import Status
 from ._compilation import kernel
@@ -22,8 +23,8 @@ from ._records import record_update
 from ._rows import row_loss, row_slope, row_weight
 from ._schedules import rate_at
 
-# A scale below this is multiplied into v, which leaves enough digits of both.
-SMALLEST_SCALE = 1e-6
+# A scale beyond these is multiplied into v, long before one of them leaves the range.
+SMALLEST_SCALE, LARGEST_SCALE = 1e-6, 1e6
 
 
 @kernel
@@ -82,7 +83,11 @@ def add_slopes(data, plan, candidates, state, scratch, first, stop, batch_start)
 
 @kernel
 def close_sparse_batch(data, plan, candidates, state, scratch, record, size):
-    """Judge a mini-batch and take its step; one without weight is skipped."""
+    """Judge a mini-batch and take its step; returns what that cost beyond its rows.
+
+    A mini-batch without weight is skipped.
+    """
+    spent = cost.BATCH * candidates.size
     for k in range(candidates.size):
         candidate, progress, tally = candidates[k], state.progress[k], scratch.tally[k]
         if progress.status != Status.RUNNING:
@@ -93,21 +98,30 @@ def close_sparse_batch(data, plan, candidates, state, scratch, record, size):
         if not math.isfinite(objective):
             progress.status = Status.DIVERGED
         elif scratch.batch_weight[0] > 0.0:
+            if decay(plan, candidate, state.phi, tally, k):
+                spent += state.phi.shape[1]
             descend_sparsely(data, plan, candidate, state.phi, scratch, tally, k, size)
             progress.n_updates += 1
             progress.slot_age += 1
     if scratch.batch_weight[0] > 0.0:
         record_update(plan, state, record)
+    return spent
+
+
+@kernel
+def decay(plan, candidate, phi, tally, k):
+    """w ← (1 − α·l2)·w; whether that took a look at every coefficient."""
+    tally.scale *= 1.0 - tally.rate * candidate.l2
+    is_due = not SMALLEST_SCALE < abs(tally.scale) < LARGEST_SCALE
+    if is_due:
+        fold_scale(plan, phi, tally, k)
+    return is_due
 
 
 @kernel
 def descend_sparsely(data, plan, candidate, phi, scratch, tally, k, size):
-    """w ← (1 − α·l2)·w − α·Σ pull·x / size, and φ₀ likewise without penalty."""
-    rate = tally.rate
-    tally.scale *= 1.0 - rate * candidate.l2
-    if abs(tally.scale) < SMALLEST_SCALE:
-        fold_scale(plan, phi, tally, k)
-    step = rate / size
+    """w ← w − α·Σ pull·x / size, and φ₀ likewise."""
+    step = tally.rate / size
     for i in range(size):
         pull = step * scratch.pulls[k, i]
         if plan.is_trained[0]:
