@@ -84,7 +84,7 @@ def largest_entries(data):
         X = data.X[rows]
         X = X[data.weight[rows] > 0] if data.weight.size else X
         if X.shape[0]:
-            largest = np.maximum(largest, as_dense(abs(X).max(axis=0)))
+            largest = np.maximum(largest, as_dense(abs(X).max(axis=0)).ravel())
     return largest
 
 

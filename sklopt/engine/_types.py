@@ -136,10 +136,10 @@ class Data(NamedTuple):
     @property
     def compiled(self):
         """The same for the compiled loop."""
-        X = self.X
-        return (
-            self._replace(X=Rows(X.data, X.indices, X.indptr)) if issparse(X) else self
-        )
+        if not issparse(self.X):
+            return self
+        X = read_only(self.X)  # rows of a sparse matrix are copies that are not
+        return self._replace(X=Rows(X.data, X.indices, X.indptr))
 
 
 class Validation(NamedTuple):
