@@ -52,6 +52,8 @@ def _validated_matrix(estimator, X, is_first):
 
 def checked_matrix(estimator, X, is_first=False, **checks):
     """X as scikit-learn has it checked, a sparse one in its canonical format."""
+    if issparse(X):
+        X = _with_sound_indices(X)
     X = validate_data(
         estimator,
         X,
@@ -63,10 +65,24 @@ def checked_matrix(estimator, X, is_first=False, **checks):
     return _canonical(X) if issparse(X) else X
 
 
+def _with_sound_indices(X):
+    """X, or a refusal if an index points out of it, before any conversion follows it.
+
+    Checks tidy up what they look at, so that they get a view of the user's arrays.
+    """
+    if X.format == "coo":
+        type(X)((X.data, X.coords), shape=X.shape)
+        return X
+    if X.format not in {"csr", "csc", "bsr"}:
+        X = X.tocsr()
+    view = type(X)((X.data, X.indices, X.indptr), shape=X.shape)
+    view.check_format(full_check=True)
+    return X
+
+
 def _canonical(X):
     """Compressed rows of which every entry is there once; the user's stay untouched."""
     X = csr_array(X)
-    X.check_format(full_check=True)
     if not X.has_canonical_format:
         X = X.copy()
         X.sum_duplicates()
