@@ -18,9 +18,11 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.linalg import eigh
+from scipy.sparse import csr_array
 
 from ..kernels._codes import Loss, Model
 from ._losses import FORMULAS, has_second_derivative, mean_of
+from ._rows import as_dense
 
 # A wave of which no sample sees more than this share of the largest target, or of the
 # wave's height where that is less, is out of sight.
@@ -75,7 +77,7 @@ def least_visible(y, amplitude, share=VISIBLE):
 class Objective(NamedTuple):
     """J over the parameters φ₀, φ₁…φ_d and, with a head, amplitude and offset."""
 
-    X: np.ndarray  # (n_samples, n_features)
+    X: np.ndarray | csr_array  # (n_samples, n_features)
     y: np.ndarray  # (n_samples,)
     weight: np.ndarray  # (n_samples,) of mean 1
     l2: float  # weights of ½‖w‖² and ‖w‖₁
@@ -147,7 +149,7 @@ class Objective(NamedTuple):
         if self.has_head:
             columns = [self._wave(z, 0), np.ones_like(z)]
             inner = inner * phi[-2]
-        inputs = self.input_scale * self.X.T
+        inputs = self.input_scale * as_dense(self.X).T
         return np.column_stack([inner, *(inner * inputs), *columns])
 
     def is_visible(self, phi, share=VISIBLE):
@@ -237,7 +239,7 @@ class Objective(NamedTuple):
         n, d = self.X.shape
         z = self._predictor(phi)
         slope = self._loss(FORMULAS[self.loss].derivative, self.prediction(phi))
-        U = np.column_stack([np.ones(n), self.input_scale * self.X])
+        U = np.column_stack([np.ones(n), self.input_scale * as_dense(self.X)])
         pull = self.weight * slope / n
         bend = self._wave(z, 2) * pull
         H = self.gauss_newton(phi)
@@ -268,7 +270,7 @@ class Objective(NamedTuple):
             bend = bend * abs(phi[-2])
         pull = 2 * self.weight * bend / len(self.y)
         size[0] += pull.sum()
-        size[1 : d + 1] += pull @ (self.input_scale * self.X) ** 2 + self.l2
+        size[1 : d + 1] += pull @ (self.input_scale * as_dense(self.X)) ** 2 + self.l2
         return size * self.is_trained
 
     def _loss(self, formula, prediction):

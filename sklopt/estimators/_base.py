@@ -15,7 +15,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..engine._losses import check_targets
 from ..engine._objective import Objective
-from ..engine._rows import as_dense
 from ..schedules import SCHEDULES, Function
 from ..solvers import SOLVERS
 from ._callbacks import Watcher
@@ -286,7 +285,7 @@ class GradientTrained(Learner, CallbackSupportMixin, RegressorMixin, BaseEstimat
         n_samples, n_features = data.X.shape
         weight = data.weight if data.weight.size else np.ones(n_samples)
         return Objective(
-            X=as_dense(data.X).astype(np.float64, copy=False),
+            X=data.X.astype(np.float64, copy=False),
             y=data.y[:, 0].astype(np.float64, copy=False),
             weight=weight.astype(np.float64, copy=False),
             **self._model_fields(coordinates, n_features),

@@ -2,7 +2,7 @@
 
 from numbers import Number
 
-from sklearn.utils import _safe_indexing
+from sklearn.utils import _safe_indexing, indexable
 from sklearn.utils.validation import _num_samples
 
 from ._validation import drawn_places
@@ -94,4 +94,4 @@ def _as_told(X, y, sample_weight):
 def _taken(array, places):
     """Rows of what may be a frame, a list, one number for all or None."""
     is_array = array is not None and not isinstance(array, Number)
-    return _safe_indexing(array, places) if is_array else array
+    return _safe_indexing(*indexable(array), places) if is_array else array
