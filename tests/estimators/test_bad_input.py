@@ -90,12 +90,6 @@ BAD_DATA = {
         ValueError,
         "X: setting an array element with a sequence",
     ),
-    "X: sparse": ({"X": scipy.sparse.csr_array(X)}, TypeError, IS_SPARSE.format("X")),
-    "X: sparse matrix": (
-        {"X": scipy.sparse.csc_matrix(X)},
-        TypeError,
-        IS_SPARSE.format("X"),
-    ),
     "X: dask": ({"X": da.from_array(X)}, TypeError, IS_DASK.format("X")),
     "X: GPU": ({"X": OnGPU()}, TypeError, IS_ON_GPU.format("X")),
     "y: nan": ({"y": replaced(Y, np.nan)}, ValueError, "Input y contains NaN"),

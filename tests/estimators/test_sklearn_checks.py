@@ -90,8 +90,18 @@ STOPPING_EARLY = [
 ]
 # No random split of repeated rows is that of weighted ones: scikit-learn expects the
 # same of its own. test_validation.py asks it of early stopping on rows that are passed.
-OF_THE_SPLIT = {
-    "check_sample_weight_equivalence_on_dense_data": "the split counts rows, not weight"
+OF_THE_SPLIT = dict.fromkeys(
+    [
+        "check_sample_weight_equivalence_on_dense_data",
+        "check_sample_weight_equivalence_on_sparse_data",
+    ],
+    "the split counts rows, not weight",
+)
+OF_SPARSE_DATA = {
+    "check_estimator_sparse_array",
+    "check_estimator_sparse_matrix",
+    "check_estimator_sparse_tag",
+    "check_sample_weight_equivalence_on_sparse_data",
 }
 
 
@@ -130,6 +140,13 @@ def multioutput_of_positive_targets(estimator):
     predictions = estimator.fit(X, np.abs(y)).predict(X)
     assert predictions.dtype == np.float64
     assert predictions.shape == y.shape
+
+
+@pytest.mark.parametrize("estimator", [GradientRegressor(), *VARIANTS], ids=str)
+def test_the_suite_has_checks_of_sparse_data(estimator):
+    checks = estimator_checks._yield_all_checks(estimator, legacy=True)
+    names = {getattr(check, "func", check).__name__ for check in checks}
+    assert names >= OF_SPARSE_DATA
 
 
 @unfinished_is_fine
