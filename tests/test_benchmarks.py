@@ -130,10 +130,22 @@ def test_tables_of_epochs():
 
     tables = dict(bench_epoch.tables(shrink=10_000, n_turns=1))
     assert len(tables["One shuffled epoch"]) == len(bench_epoch.EPOCH_JOBS)
+    sparse = tables["One shuffled epoch of sparse rows"]
+    assert sparse["penalty"].to_list() == ["None", "l2"] * 2
     watching = tables.pop(bench_epoch.WATCHING)
     for table in tables.values():
         assert {"epoch ratio", "passes", "target", "met"} <= set(table)
     assert (watching.loc[watching["who watches"] == "nobody", "to nobody"] == 1).all()
+
+
+def test_sparse_rows_are_sparse():
+    from measuring import make_sparse_data
+
+    X, y = make_sparse_data(1000, 500, 4)
+    assert X.shape == (1000, 500)
+    assert 3.9 < X.nnz / 1000 <= 4
+    assert X.has_canonical_format
+    assert len(y) == 1000
 
 
 def test_watchers_watch_and_others_keep_their_path(monkeypatch):

@@ -1,4 +1,4 @@
-"""Seconds of an epoch on mini-batches: SGDRegressor's, one pass of X, and callbacks.
+"""Seconds of an epoch on mini-batches, dense and sparse, and what callbacks add.
 
 python examples/benchmarks/bench_epoch.py [--quick]
 """
@@ -18,6 +18,7 @@ from measuring import (
     judged,
     machine,
     make_data,
+    make_sparse_data,
     measure_pass,
     shape_name,
     show,
@@ -41,6 +42,10 @@ EPOCH_JOBS = [
 # (samples, features, batch size, times SGDRegressor, passes of X @ w)
 BLOCK_JOBS = [(1_000_000, 50, 32, 7.0, None), (1_000_000, 50, 256, None, 3.0)]
 FLOAT32_TARGET = 1.5
+# (samples, features, non-zeros a row), and (batch size, penalty)
+SPARSE_SHAPE = 200_000, 50_000, 50
+SPARSE_JOBS = [(1, None), (1, "l2"), (32, None), (32, "l2")]
+SPARSE_TARGET = 2.0
 WATCHING = "Callbacks, the history and the path"
 # (samples, features, epochs, how many times as many turns)
 WATCHED_JOBS = [(10_000, 10, 50, 10), (1_000_000, 50, 5, 1)]
@@ -123,6 +128,24 @@ def measure_float32(jobs, n_turns):
         }
 
 
+def measure_sparse(shape, jobs, n_turns):
+    """An epoch on compressed sparse rows against SGDRegressor, with and without L2."""
+    n_samples, n_features, n_nonzeros = shape
+    X, y = make_sparse_data(*shape)
+    for batch_size, penalty in jobs:
+        ours = sklopt_model(batch_size=batch_size, penalty=penalty)
+        theirs = sgd_regressor(penalty=penalty, alpha=ours.alpha / 2)
+        row = compared(n_turns, sklopt=(ours, X, y), SGDRegressor=(theirs, X, y))
+        yield {
+            "data": f"{shape_name(n_samples, n_features)}, {n_nonzeros} a row",
+            "batch": batch_size,
+            "penalty": str(penalty),
+            **row,
+            **in_passes(row, X, n_turns),
+            **judged(row["epoch ratio"], ">=", SPARSE_TARGET),
+        }
+
+
 class Idle:
     """A callback that does nothing, so that only calling it takes time."""
 
@@ -194,6 +217,7 @@ def warm_up():
         for batch_size in (1, 32):
             model = sklopt_model(batch_size=batch_size)
             fit_epochs(1, model, *make_data(100, 2, dtype))
+    fit_epochs(1, sklopt_model(), *make_sparse_data(300, 10_000, 3))
 
 
 def tables(quick=False, *, shrink=None, n_turns=None):
@@ -216,6 +240,9 @@ def tables(quick=False, *, shrink=None, n_turns=None):
     jobs = [(n_samples // shrink, *rest) for n_samples, *rest in BLOCK_JOBS]
     title = 'One epoch with shuffle="blocks"'
     yield title, DataFrame(measure_blocks(jobs, n_turns))
+    n_samples, *width = SPARSE_SHAPE
+    sparse = measure_sparse((n_samples // shrink, *width), SPARSE_JOBS, n_turns)
+    yield "One shuffled epoch of sparse rows", DataFrame(sparse)
     jobs = [(n_samples // shrink, *rest) for n_samples, *rest in WATCHED_JOBS]
     yield WATCHING, DataFrame(measure_watching(jobs, n_turns))
 

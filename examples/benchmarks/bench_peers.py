@@ -12,7 +12,7 @@ For each problem and level of excess loss (see problems.py):
    validation, set-up and training in it, as a user has, and no look at the loss.
 
 Whatever a first call costs is told apart: every learner has fitted a small problem
-before. On sparse data there is no race as long as GradientRegressor takes none.
+before. On sparse data there is no race; bench_epoch.py times their epochs.
 """
 
 import argparse

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import csr_array
 from threadpoolctl import threadpool_limits
 
 import sklopt
@@ -60,6 +61,17 @@ def make_data(n_samples, n_features, dtype=np.float64):
     X = rng.standard_normal((n_samples, n_features), dtype=dtype)
     noise = rng.standard_normal(n_samples, dtype=dtype)
     return X, X @ np.ones(n_features, dtype=dtype) + noise
+
+
+def make_sparse_data(n_samples, n_features, n_nonzeros):
+    """So many normal non-zeros in places drawn for each row, and y without noise."""
+    rng = np.random.default_rng(0)
+    columns = rng.integers(0, n_features, (n_samples, n_nonzeros), dtype=np.int32)
+    starts = np.arange(0, columns.size + 1, n_nonzeros, dtype=np.int32)
+    values = rng.standard_normal(columns.size)
+    X = csr_array((values, columns.ravel(), starts), shape=(n_samples, n_features))
+    X.sum_duplicates()
+    return X, X @ rng.standard_normal(n_features)
 
 
 def sklopt_model(**changes):
