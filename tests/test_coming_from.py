@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from cases import parameters
+from estimators.sparse import make_sparse
 from numpy.testing import assert_allclose
 from peers import (
     BATCH_SIZE,
@@ -22,6 +23,7 @@ from peers import (
     train_sgd,
     train_torch,
 )
+from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import SGDRegressor
 from sklearn.neural_network import MLPRegressor
@@ -161,6 +163,27 @@ def test_sparse_penalties_have_the_same_minimum(penalty):
     model = GradientRegressor(**ours, max_iter=5000, tol=1e-12)
     expected = parameters_of(sgd.fit(X, y))
     assert_allclose(parameters(model.fit(X, y)), expected, atol=1e-3)
+
+
+@pytest.mark.parametrize("penalty", [None, "l2"])
+def test_sparse_x_takes_the_same_steps(penalty):
+    X, y, _ = make_sparse()
+    shared = {"shuffle": False, "max_iter": 3, "tol": None, "penalty": penalty}
+    shared["fit_intercept"] = False
+    rates = {"learning_rate": "constant", "eta0": 2e-2}
+    theirs = SGDRegressor(**rates, alpha=0.05, **shared).fit(X, y)
+    ours = GradientRegressor(
+        "sgd", batch_size=1, learning_rate=1e-2, alpha=0.1, **shared
+    )
+    assert_allclose(parameters(ours.fit(X, y)), parameters_of(theirs), rtol=1e-10)
+    # Their intercept is slower on sparse X, ours is not.
+    shared["fit_intercept"] = True
+    for model, is_slower in ((ours, False), (theirs, True)):
+        model.set_params(**shared)
+        sparse, dense = (
+            clone(model).fit(data, y).intercept_ for data in (X, X.toarray())
+        )
+        assert (abs(sparse) < 0.2 * abs(dense)) == is_slower
 
 
 # --- torch ---------------------------------------------------------------------------

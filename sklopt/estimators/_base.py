@@ -115,13 +115,15 @@ class GradientTrained(Learner, CallbackSupportMixin, RegressorMixin, BaseEstimat
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            Training samples. C-ordered float64 and float32 arrays are not copied.
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training samples. C-ordered float64 and float32 arrays are not copied, nor
+            are compressed sparse rows (CSR); other sparse formats are converted to
+            these. `GaborRegressor` takes no sparse X.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
             Targets; several targets are trained side by side on the same mini-batches.
         sample_weight : array-like of shape (n_samples,), default=None
             Weight of each sample, >= 0. Only their ratios matter.
-        X_val : array-like of shape (n_val, n_features), default=None
+        X_val : {array-like, sparse matrix} of shape (n_val, n_features), default=None
             Samples that are not trained on but judge every epoch: what it ends with is
             told by `validation_loss_curve_`, and ``early_stopping=True`` heeds it. A
             `Pipeline` transforms them with ``transform_input=["X_val"]``.
@@ -196,13 +198,13 @@ class GradientTrained(Learner, CallbackSupportMixin, RegressorMixin, BaseEstimat
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            Training samples.
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training samples, sparse ones for `GradientRegressor` only.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
             Targets.
         sample_weight : array-like of shape (n_samples,), default=None
             Weight of each sample, >= 0. Only their ratios matter.
-        X_val : array-like of shape (n_val, n_features), default=None
+        X_val : {array-like, sparse matrix} of shape (n_val, n_features), default=None
             Samples that are not trained on but judge every epoch: what it ends with is
             told by `validation_loss_curve_`, and ``early_stopping=True`` heeds it. A
             `Pipeline` transforms them with ``transform_input=["X_val"]``.

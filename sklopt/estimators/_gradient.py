@@ -234,6 +234,16 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
     it. The l1 of SGDRegressor, the cumulative clipping of Tsuruoka et al., takes the
     same steps until a coefficient becomes 0, others from then on, to the same minimum.
 
+    Sparse X is trained on as it is, to the same answer as the dense array that it
+    stands for, and is nowhere made dense, but for a few rows at a time by `precompute`
+    and `compute_covariance`. Where a mini-batch has fewer non-zeros than there are
+    features, a step of ``"sgd"`` costs O(non-zeros), with an L2 penalty as well: w is
+    kept as a number times a vector, of which the decay of all coefficients changes the
+    number alone [4]_. Beyond that every epoch costs O(n_features). A step of the other
+    solvers costs O(n_features), and so does one of ``"sgd"`` with an l1 penalty,
+    `average`, `gradient_clipping` or the path of its updates (``store_path="step"`` or
+    every k-th).
+
     A diverging fit raises a ValueError and leaves the estimator as it was.
 
     References
@@ -242,6 +252,8 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
     .. [2] Gower, R. M. et al. (2019). SGD: general analysis and improved rates. ICML.
     .. [3] Polyak, B. T. and Juditsky, A. B. (1992). Acceleration of stochastic
        approximation by averaging. SIAM J. Control Optim. 30, 838. For `average`.
+    .. [4] Bottou, L. (2012). Stochastic gradient descent tricks, section 5.1. In Neural
+       Networks: Tricks of the Trade. Springer.
 
     Examples
     --------
@@ -328,7 +340,7 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Samples.
 
         Returns

@@ -88,8 +88,8 @@ def check_gradient(estimator, X, y, sample_weight=None, *, at=None, h=STEPS):
     ----------
     estimator : GradientRegressor or GaborRegressor
         Fitted, unless `at` is given.
-    X : array-like of shape (n_samples, n_features)
-        Samples.
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        Samples; sparse ones are made dense.
     y : array-like of shape (n_samples,)
         Targets.
     sample_weight : array-like of shape (n_samples,), default=None

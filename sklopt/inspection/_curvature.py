@@ -125,8 +125,8 @@ def curvature(estimator, X, y, sample_weight=None, *, at=None, tol=1e-2):
     ----------
     estimator : GradientRegressor or GaborRegressor
         Fitted, unless `at` is given.
-    X : array-like of shape (n_samples, n_features)
-        Samples.
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        Samples; sparse ones are made dense.
     y : array-like of shape (n_samples,)
         Targets.
     sample_weight : array-like of shape (n_samples,), default=None

@@ -136,7 +136,7 @@ def learning_rate_range(
     ----------
     estimator : GradientRegressor or GaborRegressor
         Fitted or not; it stays as it is.
-    X : array-like of shape (n_samples, n_features)
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
         Samples.
     y : array-like of shape (n_samples,)
         Targets.

@@ -118,7 +118,7 @@ class LossSurfaceDisplay:
         estimator : object
             An estimator of sklopt fitted with `store_path`, or a pipeline that ends
             in one.
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             The samples that J is a mean over.
         y : array-like of shape (n_samples,)
             Their targets.
@@ -170,7 +170,7 @@ class LossSurfaceDisplay:
         estimators : dict of str to object
             Estimators of sklopt by name, fitted with `store_path`, or pipelines that
             end in one. All must have the same objective.
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             The samples that J is a mean over.
         y : array-like of shape (n_samples,)
             Their targets.
