@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import scipy.sparse
 from estimators.sparse import assert_same_as_dense, make_sparse, regressor
+from numba import types
 
 from sklopt.engine import _train
 from sklopt.kernels._epoch import (
@@ -144,3 +145,7 @@ def test_nothing_but_the_types_recompiles(dtype):
         model = regressor(**settings).fit(data, y, weight)
         model.partial_fit(data, y).partial_fit(2 * data, 1e4 * y)
     assert [set(entry_point.signatures) for entry_point in ENTRY_POINTS] == before
+    for signature in advance.signatures + add_objective.signatures:
+        X_type = signature[0].types[0]
+        parts = X_type.types if isinstance(X_type, types.BaseTuple) else [X_type]
+        assert not any(part.mutable for part in parts)
