@@ -3,7 +3,6 @@
 python examples/benchmarks/bench_epoch.py [--quick]
 """
 
-import argparse
 import io
 import os
 from contextlib import redirect_stdout
@@ -16,12 +15,11 @@ from measuring import (
     fit_epochs,
     in_turns,
     judged,
-    machine,
     make_data,
     make_sparse_data,
     measure_pass,
+    run,
     shape_name,
-    show,
     sklopt_model,
 )
 from pandas import DataFrame
@@ -247,15 +245,5 @@ def tables(quick=False, *, shrink=None, n_turns=None):
     yield WATCHING, DataFrame(measure_watching(jobs, n_turns))
 
 
-def main():
-    """Print the tables."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="smaller, fewer turns")
-    quick = parser.parse_args().quick
-    print("\n".join(machine()))
-    for title, table in tables(quick):
-        show(title, table)
-
-
 if __name__ == "__main__":
-    main()
+    run(__doc__, tables)

@@ -4,7 +4,6 @@ The figure is the resident memory of the whole process, libraries and y included
 that it tells what a machine needs that the file does not fit into.
 """
 
-import argparse
 import json
 import subprocess
 import sys
@@ -12,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from measuring import judged, machine, shape_name, show
+from measuring import judged, run, shape_name
 from pandas import DataFrame
 
 N_FEATURES = 50
@@ -81,15 +80,5 @@ def tables(quick=False, *, n_samples=None):
     yield "A file that is mapped, not read", DataFrame(rows)
 
 
-def main():
-    """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="a file of 100 MB")
-    quick = parser.parse_args().quick
-    print("\n".join(machine()))
-    for title, table in tables(quick):
-        show(title, table)
-
-
 if __name__ == "__main__":
-    main()
+    run(__doc__, tables, quick="a file of 100 MB")

@@ -1,6 +1,6 @@
 """How often the Gabor wave is found: GaborRegressor against scipy's curve_fit.
 
-    python examples/benchmarks/bench_gabor.py [--problems 300] [--seed 0]
+    python examples/benchmarks/bench_gabor.py [--n-problems 300] [--seed 0]
 
 Each problem is a wave with φ₀ in ±3 and φ₁ in 5 to 25 over x in ±15, seen by 30 to 300
 samples with noise of 0 to 0.2; then x is stretched by 0.1 to 100 and shifted, and φ₁
@@ -11,13 +11,12 @@ the target's variance where there is next to no noise. `curve_fit` sees x as it 
 before it was stretched, which only helps it.
 """
 
-import argparse
 import warnings
 from functools import partial
 
 import numpy as np
 import pandas as pd
-from measuring import seconds, show
+from measuring import run, seconds
 from scipy.optimize import OptimizeWarning, curve_fit, least_squares
 
 from sklopt import GaborRegressor
@@ -134,15 +133,11 @@ def tables(quick=False, *, n_problems=None, seed=0):
     )
 
 
-def main():
-    """Print the tables."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--problems", type=int, default=300)
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
-    for title, table in tables(n_problems=options.problems, seed=options.seed):
-        show(title, table)
-
-
 if __name__ == "__main__":
-    main()
+    run(
+        __doc__,
+        tables,
+        quick="five waves",
+        n_problems=(int, "waves to fit"),
+        seed=(int, "of the waves"),
+    )

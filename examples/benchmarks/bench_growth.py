@@ -3,7 +3,6 @@
 python examples/benchmarks/bench_growth.py [--quick]
 """
 
-import argparse
 import json
 import subprocess
 import sys
@@ -15,11 +14,10 @@ from measuring import (
     fit_epochs,
     in_turns,
     judged,
-    machine,
     make_data,
+    run,
     seconds,
     shape_name,
-    show,
     sklopt_model,
     slope,
 )
@@ -226,15 +224,5 @@ def tables(quick=False, *, shrink=None, n_turns=None):
     )
 
 
-def main():
-    """Print the tables."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="smaller, fewer turns")
-    quick = parser.parse_args().quick
-    print("\n".join(machine()))
-    for title, table in tables(quick):
-        show(title, table)
-
-
 if __name__ == "__main__":
-    main()
+    run(__doc__, tables)

@@ -3,7 +3,6 @@
 python examples/benchmarks/bench_overhead.py [--quick]
 """
 
-import argparse
 import json
 import os
 import signal
@@ -16,7 +15,7 @@ import warnings
 from functools import partial
 
 import numpy as np
-from measuring import in_turns, judged, machine, make_data, show, sklopt_model
+from measuring import in_turns, judged, make_data, run, sklopt_model
 from pandas import DataFrame
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import SGDRegressor
@@ -170,15 +169,5 @@ def tables(quick=False, *, shrink=None, n_turns=None):
     yield "Start-up of a process", DataFrame(measure_start_up(n_turns))
 
 
-def main():
-    """Print the tables."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="smaller, fewer turns")
-    quick = parser.parse_args().quick
-    print("\n".join(machine()))
-    for title, table in tables(quick):
-        show(title, table)
-
-
 if __name__ == "__main__":
-    main()
+    run(__doc__, tables)

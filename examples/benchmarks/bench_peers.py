@@ -1,6 +1,6 @@
 """How soon the training loss is near that of least squares: sklopt and its peers.
 
-    python examples/benchmarks/bench_peers.py [--quick] [--budget 20] [--turns 5]
+    python examples/benchmarks/bench_peers.py [--quick] [--budget 20] [--n-turns 5]
 
 For each problem and level of excess loss (see problems.py):
 
@@ -15,14 +15,13 @@ Whatever a first call costs is told apart: every learner has fitted a small prob
 before. On sparse data there is no race; bench_epoch.py times their epochs.
 """
 
-import argparse
 from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from learners import Learner, own_learners, scikit_learners
-from measuring import in_turns, judged, machine, seconds, show
+from measuring import in_turns, judged, run, seconds
 from peer_learners import peer_learners
 from problems import make_problem
 
@@ -308,19 +307,11 @@ def tables(quick=False, *, budget=None, n_turns=None, sizes=None):
         yield f"{what}: settings", settings_table(results)
 
 
-def main():
-    """Print the tables."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="small problems")
-    parser.add_argument("--budget", type=float, help="seconds a fit may take")
-    parser.add_argument("--turns", type=int, help="times that each fit is timed")
-    options = parser.parse_args()
-    print("\n".join(machine()))
-    for title, table in tables(
-        options.quick, budget=options.budget, n_turns=options.turns
-    ):
-        show(title, table)
-
-
 if __name__ == "__main__":
-    main()
+    run(
+        __doc__,
+        tables,
+        quick="small problems",
+        budget=(float, "seconds a fit may take"),
+        n_turns=(int, "times that each fit is timed"),
+    )

@@ -4,6 +4,7 @@ Whatever is compared is timed in turns, A B A B …, in one process, and the rat
 median of the ratios of the turns: what disturbs the machine disturbs both sides.
 """
 
+import argparse
 import os
 import platform
 import time
@@ -159,3 +160,28 @@ def markdown(table):
     """A table for a page."""
     rows = [list(table.columns), ["---"] * table.shape[1], *table.map(cell).to_numpy()]
     return "\n".join(f"| {' | '.join(map(str, row))} |" for row in rows)
+
+
+def run(description, tables, quick="smaller, fewer turns", **options):
+    """The command line of a benchmark: print machine and tables.
+
+    Parameters
+    ----------
+    description : str
+        Docstring of the benchmark.
+    tables : callable
+        Takes `quick` and what the options are called; yields titles and tables.
+    quick : str
+        What ``--quick`` does.
+    **options : tuple of type and str
+        Further options, and what they are.
+    """
+    parser = argparse.ArgumentParser(description=description.partition("\n")[0])
+    parser.add_argument("--quick", action="store_true", help=quick)
+    for name, (kind, meaning) in options.items():
+        option = "--" + name.replace("_", "-")
+        parser.add_argument(option, type=kind, default=argparse.SUPPRESS, help=meaning)
+    chosen = vars(parser.parse_args())
+    print("\n".join(machine()))
+    for title, table in tables(**chosen):
+        show(title, table)
