@@ -21,7 +21,7 @@ LARGEST_DENSE = 500
 LANCZOS_TOLERANCE = 1e-3
 
 
-class Curvature(NamedTuple):
+class Measures(NamedTuple):
     """Measures of one or more training sets; 0 where not measured.
 
     One number for all targets, or one for each.
@@ -37,7 +37,7 @@ class Curvature(NamedTuple):
 
     def worse(self, other):
         """The larger of each number."""
-        return Curvature(*map(np.maximum, self, other))
+        return Measures(*map(np.maximum, self, other))
 
 
 @one_blas_thread()

@@ -53,13 +53,15 @@ References
 Gower, R. M. et al. (2019). SGD: general analysis and improved rates. ICML.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
 from ..kernels._codes import Loss, Model
 from ..schedules import LineSearch
 from ..solvers import GD, SGD, Adam, Momentum, Nesterov
 from ._curvature import (
-    Curvature,
+    Measures,
     log_steepness,
     mean_squares,
     sharpness,
@@ -87,6 +89,40 @@ FREE_RATE = 1.0
 LARGEST_RATE = 1e300
 
 
+class AutoRate(NamedTuple):
+    """What ``learning_rate="auto"`` goes by, beside the data."""
+
+    solver: object  # descriptions
+    schedule: object
+    batch_size: int
+    l2: float  # what the penalty adds to every eigenvalue
+    model: int
+    window: float
+    has_head: bool
+    fit_intercept: bool
+    loss: int
+    loss_parameter: float
+
+    def measured(self, data):
+        """Those numbers of a training set that the rate depends on."""
+        return measure_curvature(
+            data,
+            self.solver,
+            self.batch_size,
+            self.model,
+            self.fit_intercept,
+            self.loss,
+            self.loss_parameter,
+            isinstance(self.schedule, LineSearch),
+        )
+
+    def rate(self, measures, data):
+        """The rate of each target, or of all, where the data measure so much."""
+        ell = loss_curvature(data, self.model, self.window, self.has_head, self.loss)
+        how = self.solver, self.schedule, ell, self.l2, self.batch_size
+        return auto_rate(measures, *how, len(data.y))
+
+
 def measure_curvature(
     data,
     solver,
@@ -104,10 +140,10 @@ def measure_curvature(
     formulas, how = FORMULAS[loss], (solver, batch_size, fit_intercept)
     if isinstance(solver, Adam):
         reach = np.sqrt(mean_squares(data, fit_intercept)).sum()
-        return Curvature(reach=reach, steepness=_steepness(data, model, formulas))
+        return Measures(reach=reach, steepness=_steepness(data, model, formulas))
     if formulas.has_log_link and not is_search:
         each = [_measured_on_the_way(data, y, *how) for y in data.y.T]
-        return Curvature(*map(np.array, zip(*each, strict=True)))
+        return Measures(*map(np.array, zip(*each, strict=True)))
     measured = _measured(data, *how)
     if formulas.has_log_link:
         return measured._replace(largest=measured.largest * np.minimum(1, _means(data)))
@@ -118,7 +154,7 @@ def measure_curvature(
     if is_search:
         return measured._replace(largest=measured.largest * from_afar)
     rounded = np.minimum(formulas.steepest, kinks / KINK_SHARE)
-    return Curvature(
+    return Measures(
         largest=measured.largest * rounded,
         worst_row=measured.worst_row * rounded,
         trace=measured.trace * from_afar,
@@ -152,9 +188,9 @@ def _steepness(data, model, formulas):
 def _measured(data, solver, batch_size, fit_intercept):
     largest = top_eigenvalue(data, fit_intercept)
     if batch_size == len(data.y):
-        return Curvature(largest)
+        return Measures(largest)
     trace = mean_squares(data, fit_intercept).sum()
-    return Curvature(largest, worst_row(data, fit_intercept), trace)
+    return Measures(largest, worst_row(data, fit_intercept), trace)
 
 
 def loss_curvature(data, model, window, has_head, loss=Loss.SQUARED_ERROR):
@@ -181,12 +217,12 @@ def loss_curvature(data, model, window, has_head, loss=Loss.SQUARED_ERROR):
     return formulas.steepest * bound
 
 
-def auto_rate(curvature, solver, schedule, ell, l2, batch_size, n_samples):
+def auto_rate(measures, solver, schedule, ell, l2, batch_size, n_samples):
     """Rate of each target for ``learning_rate="auto"``.
 
     Parameters
     ----------
-    curvature : Curvature
+    measures : Measures
     solver, schedule : descriptions
     ell : float
         Curvature ℓ'' of the loss in the linear predictor.
@@ -200,12 +236,12 @@ def auto_rate(curvature, solver, schedule, ell, l2, batch_size, n_samples):
     float or ndarray of shape (n_targets,)
     """
     if isinstance(solver, Adam):
-        return _inverse(curvature.reach * curvature.steepness, ADAM_SHARE)
+        return _inverse(measures.reach * measures.steepness, ADAM_SHARE)
     if batch_size < n_samples:
         smallest = n_samples % batch_size or batch_size
-        stable = _stable_rate(curvature, ell, l2, smallest, n_samples)
-        return np.minimum(stable, _quiet_rate(curvature, ell, smallest, n_samples))
-    smoothness = ell * curvature.largest + l2
+        stable = _stable_rate(measures, ell, l2, smallest, n_samples)
+        return np.minimum(stable, _quiet_rate(measures, ell, smallest, n_samples))
+    smoothness = ell * measures.largest + l2
     if isinstance(schedule, LineSearch):
         return _inverse(smoothness, SEARCHED_LENGTH)
     return _inverse(smoothness, _half_stability_limit(solver))
@@ -222,16 +258,16 @@ def _half_stability_limit(solver):
             return 1.0
 
 
-def _stable_rate(curvature, ell, l2, b, n):
+def _stable_rate(measures, ell, l2, b, n):
     """1/(2𝓛) of b of n rows."""
-    expected = n * (b - 1) / (b * (n - 1)) * curvature.largest
-    expected += (n - b) / (b * (n - 1)) * curvature.worst_row
+    expected = n * (b - 1) / (b * (n - 1)) * measures.largest
+    expected += (n - b) / (b * (n - 1)) * measures.worst_row
     return _inverse(ell * expected + l2, 0.5)
 
 
-def _quiet_rate(curvature, ell, b, n):
+def _quiet_rate(measures, ell, b, n):
     """The rate at which noise costs NOISE_SHARE of the lowest loss."""
-    noise = ell * curvature.trace * (n - b) / (2 * b * (n - 1))
+    noise = ell * measures.trace * (n - b) / (2 * b * (n - 1))
     return _inverse(noise, NOISE_SHARE)
 
 

@@ -23,13 +23,13 @@ from ..engine._lowering import (
     lower_solver,
 )
 from ..engine._multipliers import tabulated
-from ..engine._rates import auto_rate, loss_curvature, measure_curvature
+from ..engine._rates import AutoRate
 from ..engine._restarts import best_of
 from ..engine._rows import row_size
 from ..engine._train import TOO_LARGE, join_histories, judge_start, objective
 from ..engine._types import Validation
 from ..losses import LOSSES
-from ..schedules import SCHEDULES, LineSearch
+from ..schedules import SCHEDULES
 from ..solvers import SOLVERS
 from ._coordinates import Coordinates
 from ._inputs import finite_cast
@@ -271,34 +271,19 @@ class Learner:
         model = self._model_fields(training.coordinates, n_features)
         rate = self.learning_rate
         if rate == "auto":
-            has_intercept = bool(model["is_trained"][0])
-            training = training.seen(
-                measure_curvature(
-                    data,
-                    solver,
-                    batch_size,
-                    model["model"],
-                    has_intercept,
-                    is_search=isinstance(schedule, LineSearch),
-                    **loss,
-                )
-            )
-            ell = loss_curvature(
-                data,
+            automatic = AutoRate(
+                solver,
+                schedule,
+                batch_size,
+                penalty["l2"],
                 model["model"],
                 model["window"],
                 model["has_head"],
-                loss["loss"],
+                bool(model["is_trained"][0]),
+                **loss,
             )
-            rate = auto_rate(
-                training.curvature,
-                solver,
-                schedule,
-                ell,
-                penalty["l2"],
-                batch_size,
-                n_samples,
-            )
+            training = training.seen(automatic.measured(data))
+            rate = automatic.rate(training.measures, data)
         n_updates = -(-n_samples // batch_size)
         candidates = lower_candidates(
             len(training.targets),

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from ..engine._curvature import Curvature, largest_entries
+from ..engine._curvature import Measures, largest_entries
 from ..engine._restarts import best_of
 from ..engine._types import History, State
 from ..kernels._codes import Clock, Rule, Status
@@ -52,7 +52,7 @@ class Training(NamedTuple):
     store_path: bool | str | int  # which points the path is of
     seed: int
     split_seed: int | np.random.RandomState | None
-    curvature: Curvature = Curvature()  # the worst that learning_rate="auto" met
+    measures: Measures = Measures()  # the worst that learning_rate="auto" met
     rule: int | None = None  # what the running averages in `state` belong to
     stops_early: bool = False  # whether the best parameters count, not the last
     average: bool | int | str = False  # which iterates `state.average` is of
@@ -142,9 +142,9 @@ class Training(NamedTuple):
                 "large in magnitude."
             )
 
-    def seen(self, curvature):
+    def seen(self, measures):
         """The training after another look at data, of which it keeps the worst."""
-        return self._replace(curvature=self.curvature.worse(curvature))
+        return self._replace(measures=self.measures.worse(measures))
 
     def moved(self, coordinates):
         """The training in other coordinates, its running averages at zero."""

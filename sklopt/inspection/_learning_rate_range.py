@@ -12,10 +12,10 @@ from sklearn.utils._param_validation import Interval, validate_params
 
 from ..engine._lowering import as_description, lower_batch_size
 from ..engine._objective import FAINT
-from ..engine._rates import auto_rate, loss_curvature, measure_curvature
+from ..engine._rates import AutoRate
 from ..engine._types import Data
 from ..estimators._training import DivergenceError
-from ..schedules import SCHEDULES, LineSearch
+from ..schedules import SCHEDULES
 from ..solvers import SOLVERS
 from ._frozen import FrozenArrays
 from ._parameters import as_it_sees, fitted_parameters, last_step, objective_of
@@ -195,22 +195,20 @@ def learning_rate_range(
 def _plain_auto_rate(estimator, J):
     """The automatic rate for φ itself, in whatever units an estimator would train."""
     solver = as_description(estimator.solver, SOLVERS)
-    schedule = as_description(estimator.schedule, SCHEDULES)
-    batch_size = lower_batch_size(estimator.batch_size, solver, len(J.y))
-    data = Data(J.input_scale * J.X, J.y[:, np.newaxis], J.weight)
-    curvature = measure_curvature(
-        data,
+    automatic = AutoRate(
         solver,
-        batch_size,
+        as_description(estimator.schedule, SCHEDULES),
+        lower_batch_size(estimator.batch_size, solver, len(J.y)),
+        J.l2,
         J.model,
+        J.window,
+        J.has_head,
         bool(J.is_trained[0]),
         J.loss,
         J.loss_parameter,
-        isinstance(schedule, LineSearch),
     )
-    ell = loss_curvature(data, J.model, J.window, J.has_head, J.loss)
-    rate = auto_rate(curvature, solver, schedule, ell, J.l2, batch_size, len(J.y))
-    return float(np.squeeze(rate))
+    data = Data(J.input_scale * J.X, J.y[:, np.newaxis], J.weight)
+    return float(np.squeeze(automatic.rate(automatic.measured(data), data)))
 
 
 def _checked_rates(rates):

@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose
 
 from sklopt import GradientRegressor
 from sklopt.engine import _curvature, _rates, _rows
-from sklopt.engine._curvature import Curvature, top_eigenvalue
+from sklopt.engine._curvature import Measures, top_eigenvalue
 from sklopt.engine._lowering import lower_batch_size
 from sklopt.engine._rates import measure_curvature
 from sklopt.engine._types import Data
@@ -78,7 +78,7 @@ def test_only_what_the_rate_uses_is_measured():
     data = make_data(60, 4)
     assert measure_curvature(data, Adam(), 8, Model.LINEAR, True).largest == 0.0
     full = measure_curvature(data, Momentum(), 60, Model.LINEAR, True)
-    assert full == Curvature(largest=full.largest)
+    assert full == Measures(largest=full.largest)
     assert full.largest > 0.0
 
 
