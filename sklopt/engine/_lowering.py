@@ -56,10 +56,11 @@ def as_description(value, by_name):
 
     A function that is a schedule has nothing to validate before it is asked.
     """
-    description = by_name[value]() if isinstance(value, str) else value
-    if isinstance(description, tuple(by_name.values())):
-        description._validate_params()
-    return description
+    if isinstance(value, str):
+        return by_name[value]()  # whose defaults are valid
+    if isinstance(value, tuple(by_name.values())):
+        value._validate_params()
+    return value
 
 
 def lower_batch_size(batch_size, solver, n_samples):
