@@ -1,10 +1,12 @@
 """What users see of every estimator: checked parameters, `fit` and what it leaves."""
 
+import warnings
 from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin, _fit_context, clone
 from sklearn.callback import CallbackSupportMixin, with_callbacks
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import (
     Interval,
     InvalidParameterError,
@@ -163,13 +165,19 @@ class GradientTrained(Learner, CallbackSupportMixin, RegressorMixin, BaseEstimat
                 data, held_out, training, self.max_iter, self.tol, watcher.watch
             )
         watcher.close()
+        self._warn_of_trouble(stacklevel=5)
         if self.tol is not None:
             owner = type(self).__name__
             is_coarse = self.tol >= COARSE_TOL
             untapped = np.zeros(1) if is_coarse else self._untapped(data)
             large_gain = self._large_gain(data)
             warn_if_unfinished(
-                owner, self._training, self.max_iter, untapped, large_gain
+                owner,
+                self._training,
+                self.max_iter,
+                untapped,
+                large_gain,
+                self._way_below_constant,
             )
         return self
 
@@ -243,7 +251,15 @@ class GradientTrained(Learner, CallbackSupportMixin, RegressorMixin, BaseEstimat
                 training = self._resumed(data, is_single)
             tol = self.tol if self.early_stopping else None
             self._learn(data, held_out, training, max_epochs=1, tol=tol, is_chunk=True)
+        self._warn_of_trouble(stacklevel=4)
         return self
+
+    def _warn_of_trouble(self, stacklevel):
+        trouble = self._trouble()
+        if trouble is not None:
+            warnings.warn(
+                f"{type(self).__name__} {trouble}", ConvergenceWarning, stacklevel
+            )
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -5,7 +5,7 @@ from numbers import Integral, Real
 
 import numpy as np
 from joblib import effective_n_jobs
-from sklearn.exceptions import ConvergenceWarning, DataConversionWarning
+from sklearn.exceptions import DataConversionWarning
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -223,6 +223,11 @@ class GaborRegressor(UncertaintyMixin, GradientTrained):
         "n_jobs": JOBS,
     }
     _parameter_constraints.pop("fit_intercept")
+
+    _way_below_constant = (
+        "It may be a local minimum: start elsewhere, e.g. with init='random', or lower "
+        "tol."
+    )
 
     def __init__(
         self,
@@ -493,10 +498,12 @@ class GaborRegressor(UncertaintyMixin, GradientTrained):
             self._covariance[np.ix_(objective.is_trained, objective.is_trained)] = (
                 np.nan
             )
-            warnings.warn(
-                "GaborRegressor ended where no sample sees the wave: |z| is so large "
-                "that its value and its slope vanish, and with them the gradient. "
-                "Start elsewhere, e.g. with init='random', or lower the learning rate.",
-                ConvergenceWarning,
-                stacklevel=5,
-            )
+
+    def _trouble(self):
+        if self.stop_reason_ != "saturated":
+            return None
+        return (
+            "ended where no sample sees the wave: |z| is so large that its value and "
+            "its slope vanish, and with them the gradient. Start elsewhere, e.g. with "
+            "init='random', or lower the learning rate."
+        )

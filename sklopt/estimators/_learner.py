@@ -61,9 +61,15 @@ class Learner:
     - `_parameters(phi)`: fitted attributes, and `_examine(data)`: a last look at them.
 
     and where it differs from the plain case: `_takes_as_single`, `_basis` and
-    `_coordinates`, `_trained_on`, `_check_first_chunk`, `_judge_end`, `_untapped` and
-    `_large_gain`.
+    `_coordinates`, `_trained_on`, `_check_first_chunk`, `_judge_end`, `_trouble`,
+    `_untapped`, `_large_gain` and `_way_below_constant`.
     """
+
+    # What to do about a training that stands still above a constant prediction.
+    _way_below_constant = (
+        "Lower tol, raise the learning rate, or standardise the features, e.g. with "
+        "StandardScaler."
+    )
 
     @property
     def _has_trained(self):
@@ -98,6 +104,10 @@ class Learner:
     def _large_gain(self, data):
         """Which share of a constant prediction's objective is worth training for."""
         return LARGE_GAIN
+
+    def _trouble(self):
+        """What the training came to grief by, in words, or None."""
+        return None
 
     def _untapped(self, data):
         """By how much the objectives could easily be lower."""

@@ -325,11 +325,14 @@ def _imbalance(data, names):
     return f"The features are of very different scales: {first}, and {second}. "
 
 
-def warn_if_unfinished(owner, training, max_iter, untapped, large_gain):
+def warn_if_unfinished(
+    owner, training, max_iter, untapped, large_gain, way_below_constant
+):
     """Warn of a training that did not end at a minimum.
 
     `untapped` are the parts of the objectives that could easily be gained, of which
-    `large_gain` says what share of a constant prediction's is worth a word.
+    `large_gain` says what share of a constant prediction's is worth a word;
+    `way_below_constant` says in words how to get below that.
     """
     progress = training.state.progress[training.best]
     last = progress["final"]
@@ -358,9 +361,8 @@ def warn_if_unfinished(owner, training, max_iter, untapped, large_gain):
         )
     elif (loss > NOISE * trivial + negligible).any():
         trouble = (
-            "stands still above the objective of a constant prediction. Lower tol, "
-            "raise the learning rate, or standardise the features, e.g. with "
-            "StandardScaler."
+            "stands still above the objective of a constant prediction. "
+            f"{way_below_constant}"
         )
     elif (is_large := (untapped > large_gain * trivial) & (trivial > negligible)).any():
         share = (untapped[is_large] / loss[is_large]).max()

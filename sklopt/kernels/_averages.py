@@ -7,7 +7,6 @@ Polyak and Ruppert, c = 1/n. With least > 0 it is an exponential average of deca
 larger the lead. As c = 1 for n = 1, it has no bias that were to be corrected.
 """
 
-from ._codes import Phase
 from ._compilation import kernel
 
 
@@ -27,11 +26,3 @@ def average_parameters(candidate, progress, phi, average, k):
     share = max(candidate.least_share, (1.0 + lead) / (progress.n_averaged + lead))
     for p in range(phi.shape[1]):
         average[k, p] += share * (phi[k, p] - average[k, p])
-
-
-@kernel
-def phase_after_updates(plan):
-    """What is due once an epoch has made its last update."""
-    if plan.averages:
-        return Phase.AVERAGE
-    return Phase.VALIDATE if plan.validates else Phase.CLOSE

@@ -6,7 +6,7 @@ are computed once and every trial costs one multiplication a row.
 """
 
 from . import _costs as cost
-from ._averages import average_parameters, phase_after_updates
+from ._averages import average_parameters
 from ._codes import Bracket, Clock, Phase, Ray, Schedule, Search, Status
 from ._compilation import entry_point, kernel
 from ._losses import loss_cost
@@ -15,6 +15,7 @@ from ._models import linear_predictor, model_cost, prediction_at
 from ._penalties import penalty_value
 from ._rows import row_loss
 from ._rules import descent
+from ._walking import phase_after_updates
 
 A, B, C, D = range(4)
 

@@ -16,15 +16,50 @@ import math
 
 from . import _costs as cost
 from ._batches import row_at
-from ._codes import Status
+from ._codes import Clock, Status
 from ._compilation import kernel
 from ._matrices import add_row, nonzeros, place_of, row_product
+from ._mini_batches import walk
 from ._records import record_update
 from ._rows import row_loss, row_slope, row_weight
 from ._schedules import rate_at
+from ._walking import cost_of_row, end_of_pool, is_any_running, leave_walk, open_epoch
 
 # A scale beyond these is multiplied into v, long before one of them leaves the range.
 SMALLEST_SCALE, LARGEST_SCALE = 1e-6, 1e6
+
+
+@kernel
+def walk_by_nonzeros(data, plan, candidates, state, scratch, record, budget):
+    """Walk sparse mini-batches; the last goes the general way, for the record."""
+    n_rows, row = data.y.shape[0], state.clock[Clock.ROW]
+    last_batch = n_rows - 1 - (n_rows - 1) % plan.batch_size
+    if row >= last_batch:
+        return walk(data, plan, candidates, state, scratch, record, budget)
+    if row == 0:
+        open_epoch(plan, candidates, state.progress, scratch.tally)
+        open_scales(plan, state.phi, scratch.tally)
+    row_cost, pool_stop = cost_of_row(data, plan, state), end_of_pool(plan, n_rows, row)
+    spent, is_over = 0, False
+    while row < min(pool_stop, last_batch) and spent < budget and not is_over:
+        batch_start = row - row % plan.batch_size
+        batch_stop = batch_start + plan.batch_size
+        if row == batch_start:
+            open_sparse_batch(plan, candidates, state.progress, scratch)
+        stop = min(batch_stop, pool_stop, row + (budget - spent) // row_cost + 1)
+        add_slopes(data, plan, candidates, state, scratch, row, stop, batch_start)
+        spent += (stop - row) * row_cost
+        row = stop
+        if stop == batch_stop:
+            spent += close_sparse_batch(
+                data, plan, candidates, state, scratch, record, plan.batch_size
+            )
+            is_over = not is_any_running(state.progress)
+    if row >= last_batch or is_over:
+        for k in range(candidates.size):
+            fold_scale(plan, state.phi, scratch.tally[k], k)
+    leave_walk(plan, state.clock, n_rows, n_rows if is_over else row, pool_stop)
+    return spent
 
 
 @kernel

@@ -8,14 +8,32 @@ import math
 
 from ._averages import average_parameters
 from ._batches import row_at
-from ._codes import Status
+from ._codes import Clock, Status
 from ._compilation import kernel
+from ._mini_batches import walk
 from ._models import add_row_gradient, linear_predictor, prediction_at
 from ._penalties import add_smooth_gradient, penalty_value
 from ._proximal import shrink
 from ._records import record_update
 from ._rows import row_loss, row_slope, row_weight
 from ._schedules import rate_at
+from ._walking import cost_of_row, end_of_pool, is_any_running, leave_walk, open_epoch
+
+
+@kernel
+def walk_by_row(data, plan, candidates, state, scratch, record, budget):
+    """Walk the rows as mini-batches of one; the last leaves its gradient behind."""
+    n_rows, row = data.y.shape[0], state.clock[Clock.ROW]
+    if row == n_rows - 1:
+        return walk(data, plan, candidates, state, scratch, record, budget)
+    if row == 0:
+        open_epoch(plan, candidates, state.progress, scratch.tally)
+    row_cost, pool_stop = cost_of_row(data, plan, state), end_of_pool(plan, n_rows, row)
+    stop = min(pool_stop, n_rows - 1, row + budget // row_cost + 1)
+    descend_rows(data, plan, candidates, state, scratch, record, row, stop)
+    is_over = not is_any_running(state.progress)
+    leave_walk(plan, state.clock, n_rows, n_rows if is_over else stop, pool_stop)
+    return (stop - row) * row_cost
 
 
 @kernel

@@ -194,6 +194,21 @@ def test_an_amplitude_may_show_a_far_wave():
     assert model.stop_reason_ == "max_iter"
 
 
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_saturation_points_at_the_line_that_trains(method):
+    X, y = make_wave()
+    model = GaborRegressor(init=[500.0, 5.0], learning_rate=0.1)
+    with pytest.warns(ConvergenceWarning, match="no sample sees the wave") as found:
+        getattr(model, method)(X, y)
+    assert [warning.filename for warning in found] == [__file__]
+
+
+def test_a_high_local_minimum_is_told_as_one():
+    model = GaborRegressor(init=[5.5, 6.8])
+    with pytest.warns(ConvergenceWarning, match="local minimum: start elsewhere"):
+        model.fit(*make_gabor(60, random_state=0, return_X_y=True))
+
+
 def test_no_wave_is_no_saturation_where_there_is_nothing_to_fit():
     X, _ = make_wave()
     model = GaborRegressor(init=[200.0, 0.0]).fit(X, np.zeros(45))

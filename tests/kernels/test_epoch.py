@@ -11,17 +11,18 @@ from collections import Counter
 import numpy as np
 import pytest
 from cases import history_of
+from numba import types
 
 from sklopt import GradientRegressor
 from sklopt.engine import _train
-from sklopt.kernels._epoch import add_objective, advance
+from sklopt.kernels._epoch import add_objective, advance, advance_by_row
 from sklopt.kernels._line_search import search_line
 from sklopt.kernels._validation import validate
 from sklopt.losses import Huber
 from sklopt.schedules import SCHEDULES, Plateau
 from sklopt.solvers import SOLVERS
 
-ENTRY_POINTS = [advance, add_objective, search_line, validate]
+ENTRY_POINTS = [advance, advance_by_row, add_objective, search_line, validate]
 N_SAMPLES, N_FEATURES = 23, 3
 FLOATS = [np.float64, np.float32]
 BATCH_SIZES = [1, 7, None]
@@ -87,6 +88,7 @@ def fit_everything(dtype):
     """Fits that together call all entry points with one dtype."""
     X, y, _ = problem(dtype)
     regressor("adam", "constant", 7, max_iter=1).fit(X, y)
+    regressor("sgd", "constant", 1, max_iter=1).fit(X, y)
     regressor("gd", "line_search", None, max_iter=1).fit(X, y, X_val=X, y_val=y)
 
 
@@ -102,7 +104,8 @@ def dtypes_seen_by(entry_point):
     data = [arguments[0] for arguments in entry_point.signatures]
     if entry_point is validate:
         data = [validation.types[0] for validation in data]
-    return Counter(str(fields.types[0].dtype) for fields in data)
+    X = [fields.types[0] for fields in data]
+    return Counter(str(kind.dtype) for kind in X if isinstance(kind, types.Array))
 
 
 @pytest.mark.usefixtures("compiled")
