@@ -226,7 +226,7 @@ def test_one_cycle_begins_peaks_and_ends_where_it_says():
         OneCycle(epochs=8),
         halves_and_thirds,
     ],
-    ids=str,
+    ids=lambda value: getattr(value, "__name__", str(value)),
 )
 def test_a_warm_up_lowers_the_first_rates_of_any_schedule(inner, epochs):
     alone, warm = (rates_at_rest(s, 10, 3) for s in (inner, Warmup(inner, epochs)))

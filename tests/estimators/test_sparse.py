@@ -87,7 +87,7 @@ def test_every_schedule(schedule, batch_size):
         {"init": np.linspace(-1.0, 1.0, N_FEATURES + 1), "penalty": "l2"},
         {"tol": 1e-2, "n_iter_no_change": 2, "max_iter": 100, "penalty": "l2"},
     ],
-    ids=str,
+    ids=",".join,
 )
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_other_settings(settings, batch_size):
