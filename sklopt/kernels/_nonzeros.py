@@ -38,7 +38,7 @@ def walk_by_nonzeros(data, plan, candidates, state, scratch, record, budget):
         return walk(data, plan, candidates, state, scratch, record, budget)
     if row == 0:
         open_epoch(plan, candidates, state.progress, scratch.tally)
-        open_scales(plan, state.phi, scratch.tally)
+        open_scales(plan, candidates, state.phi, scratch.tally)
     row_cost, pool_stop = cost_of_row(data, plan, state), end_of_pool(plan, n_rows, row)
     spent, is_over = 0, False
     while row < min(pool_stop, last_batch) and spent < budget and not is_over:
@@ -63,11 +63,12 @@ def walk_by_nonzeros(data, plan, candidates, state, scratch, record, budget):
 
 
 @kernel
-def open_scales(plan, phi, tally):
+def open_scales(plan, candidates, phi, tally):
     """v = w at the beginning of an epoch."""
     for k in range(tally.size):
         tally[k].scale = 1.0
-        tally[k].square = square_of(plan, phi, k)
+        # Without a penalty a w may be too large to square: 0·∞ is no number.
+        tally[k].square = square_of(plan, phi, k) if candidates[k].l2 > 0.0 else 0.0
 
 
 @kernel

@@ -269,6 +269,13 @@ def test_decay_of_nothing_does_not_overflow():
 
 
 @pytest.mark.parametrize("batch_size", [1, 7])
+def test_without_decay_coefficients_may_be_too_large_to_square(batch_size):
+    model = regressor("sgd", batch_size, init=np.full(N_FEATURES + 1, 1e160))
+    model.init[0] = 0.0
+    assert_same_as_dense(model, 1e-160 * X, Y, WEIGHTS)
+
+
+@pytest.mark.parametrize("batch_size", [1, 7])
 def test_decay_that_diverges(batch_size):
     model = regressor("sgd", batch_size, penalty="l2", learning_rate=1.0, alpha=30.0)
     messages = []
