@@ -57,7 +57,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..kernels._codes import Loss, Model
+from ..kernels._codes import Model
 from ..schedules import LineSearch
 from ..solvers import GD, SGD, Adam, Momentum, Nesterov
 from ._curvature import (
@@ -104,78 +104,90 @@ class AutoRate(NamedTuple):
     loss_parameter: float
 
     def measured(self, data):
-        """Those numbers of a training set that the rate depends on."""
-        return measure_curvature(
-            data,
-            self.solver,
-            self.batch_size,
-            self.model,
-            self.fit_intercept,
-            self.loss,
-            self.loss_parameter,
-            isinstance(self.schedule, LineSearch),
+        """Those numbers of a training set that the rate depends on.
+
+        They contain ℓ'', and are those of each target, where the data have a say in it.
+        """
+        formulas = FORMULAS[self.loss]
+        is_search = isinstance(self.schedule, LineSearch)
+        if isinstance(self.solver, Adam):
+            reach = np.sqrt(mean_squares(data, self.fit_intercept)).sum()
+            steep = _steepness(data, self.model, formulas)
+            return Measures(reach=reach, steepness=steep)
+        if formulas.has_log_link and not is_search:
+            each = [self._measured_on_the_way(data, y) for y in data.y.T]
+            return Measures(*map(np.array, zip(*each, strict=True)))
+        measured = _measured(data, self.batch_size, self.fit_intercept)
+        if formulas.has_log_link:
+            largest = measured.largest * np.minimum(1, _means(data))
+            return measured._replace(largest=largest)
+        if not formulas.kink:
+            return measured
+        size = sharpness(data, self.fit_intercept)
+        kinks = formulas.kink(self.loss_parameter) * size
+        from_afar = np.minimum(formulas.steepest, kinks)
+        if is_search:
+            return measured._replace(largest=measured.largest * from_afar)
+        rounded = np.minimum(formulas.steepest, kinks / KINK_SHARE)
+        return Measures(
+            largest=measured.largest * rounded,
+            worst_row=measured.worst_row * rounded,
+            trace=measured.trace * from_afar,
         )
+
+    def _measured_on_the_way(self, data, y):
+        """Measures with every row weighted by the largest ℓ'' on its way to a fit."""
+        weight = np.maximum(1.0, y, dtype=np.float64)
+        if data.weight.size:
+            weight *= data.weight
+        data = data._replace(weight=weight)
+        measured = _measured(data, self.batch_size, self.fit_intercept)
+        if self.batch_size < len(data.y):
+            return measured
+        # An average overshoots by up to as far as it came, to where ℓ'' is larger.
+        slower = _half_stability_limit(self.solver)
+        return measured._replace(largest=measured.largest * slower)
 
     def rate(self, measures, data):
         """The rate of each target, or of all, where the data measure so much."""
-        ell = loss_curvature(data, self.model, self.window, self.has_head, self.loss)
-        how = self.solver, self.schedule, ell, self.l2, self.batch_size
-        return auto_rate(measures, *how, len(data.y))
+        if isinstance(self.solver, Adam):
+            return _inverse(measures.reach * measures.steepness, ADAM_SHARE)
+        ell, n_samples = self._loss_curvature(data), len(data.y)
+        if self.batch_size < n_samples:
+            smallest = n_samples % self.batch_size or self.batch_size
+            stable = _stable_rate(measures, ell, self.l2, smallest, n_samples)
+            return np.minimum(stable, _quiet_rate(measures, ell, smallest, n_samples))
+        smoothness = ell * measures.largest + self.l2
+        if isinstance(self.schedule, LineSearch):
+            return _inverse(smoothness, SEARCHED_LENGTH)
+        return _inverse(smoothness, _half_stability_limit(self.solver))
 
+    def _loss_curvature(self, data):
+        """A bound of ℓ'' in the linear predictor z, over all that a model can predict.
 
-def measure_curvature(
-    data,
-    solver,
-    batch_size,
-    model,
-    fit_intercept,
-    loss=Loss.SQUARED_ERROR,
-    loss_parameter=0.0,
-    is_search=False,
-):
-    """Those numbers of a training set that `auto_rate` uses.
-
-    They contain ℓ'', and are those of each target, where the data have a say in it.
-    """
-    formulas, how = FORMULAS[loss], (solver, batch_size, fit_intercept)
-    if isinstance(solver, Adam):
-        reach = np.sqrt(mean_squares(data, fit_intercept)).sum()
-        return Measures(reach=reach, steepness=_steepness(data, model, formulas))
-    if formulas.has_log_link and not is_search:
-        each = [_measured_on_the_way(data, y, *how) for y in data.y.T]
-        return Measures(*map(np.array, zip(*each, strict=True)))
-    measured = _measured(data, *how)
-    if formulas.has_log_link:
-        return measured._replace(largest=measured.largest * np.minimum(1, _means(data)))
-    if not formulas.kink:
-        return measured
-    kinks = formulas.kink(loss_parameter) * sharpness(data, fit_intercept)
-    from_afar = np.minimum(formulas.steepest, kinks)
-    if is_search:
-        return measured._replace(largest=measured.largest * from_afar)
-    rounded = np.minimum(formulas.steepest, kinks / KINK_SHARE)
-    return Measures(
-        largest=measured.largest * rounded,
-        worst_row=measured.worst_row * rounded,
-        trace=measured.trace * from_afar,
-    )
+        For the linear model the loss's own, or 1 where `measured` contains it. For a
+        wave of amplitude 1, trained by the squared error, it is 2(f'² + (f − y) f''),
+        of which the largest values are taken; a head adds at most 2(f² + 1).
+        """
+        formulas = FORMULAS[self.loss]
+        if self.model == Model.LINEAR:
+            return 1.0 if formulas.kink or formulas.has_log_link else formulas.steepest
+        # Within its first half-wave, and within its window, a wave is at its steepest.
+        reach = min(np.pi, 4 * np.sqrt(self.window))
+        z = np.linspace(-reach, reach, 1001)
+        f, slope, bend = (
+            np.abs(wave(z, self.window)).max()
+            for wave in (gabor, gabor_derivative, gabor_curvature)
+        )
+        y = data.y[data.weight > 0] if data.weight.size else data.y
+        furthest = np.abs(y).max() + f
+        bound = slope**2 + furthest * bend + (f**2 + 1 if self.has_head else 0)
+        return formulas.steepest * bound
 
 
 def _means(data):
     weights = data.weight if data.weight.size else None
     return np.average(data.y.astype(np.float64), axis=0, weights=weights)
-
-
-def _measured_on_the_way(data, y, solver, batch_size, fit_intercept):
-    """Measures with every row weighted by the largest ℓ'' on its way to a fit."""
-    weight = np.maximum(1.0, y, dtype=np.float64)
-    if data.weight.size:
-        weight *= data.weight
-    data = data._replace(weight=weight)
-    measured = _measured(data, solver, batch_size, fit_intercept)
-    # An average overshoots by up to as far as it came, to where ℓ'' is larger.
-    slower = _half_stability_limit(solver) if batch_size == len(data.y) else 1.0
-    return measured._replace(largest=measured.largest * slower)
 
 
 def _steepness(data, model, formulas):
@@ -185,66 +197,12 @@ def _steepness(data, model, formulas):
     return log_steepness(_means(data)) if formulas.has_log_link else steepness(data)
 
 
-def _measured(data, solver, batch_size, fit_intercept):
+def _measured(data, batch_size, fit_intercept):
     largest = top_eigenvalue(data, fit_intercept)
     if batch_size == len(data.y):
         return Measures(largest)
     trace = mean_squares(data, fit_intercept).sum()
     return Measures(largest, worst_row(data, fit_intercept), trace)
-
-
-def loss_curvature(data, model, window, has_head, loss=Loss.SQUARED_ERROR):
-    """A bound of ℓ'' in the linear predictor z, over all that a model can predict.
-
-    For the linear model the loss's own, or 1 where `measure_curvature` contains it.
-    For a wave of amplitude 1, trained by the squared error, it is
-    2(f'² + (f − y) f''), of which the largest values are taken; a head adds at most
-    2(f² + 1).
-    """
-    formulas = FORMULAS[loss]
-    if model == Model.LINEAR:
-        return 1.0 if formulas.kink or formulas.has_log_link else formulas.steepest
-    # Within its first half-wave, and within its window, a wave is at its steepest.
-    reach = min(np.pi, 4 * np.sqrt(window))
-    z = np.linspace(-reach, reach, 1001)
-    f, slope, bend = (
-        np.abs(wave(z, window)).max()
-        for wave in (gabor, gabor_derivative, gabor_curvature)
-    )
-    y = data.y[data.weight > 0] if data.weight.size else data.y
-    furthest = np.abs(y).max() + f
-    bound = slope**2 + furthest * bend + (f**2 + 1 if has_head else 0)
-    return formulas.steepest * bound
-
-
-def auto_rate(measures, solver, schedule, ell, l2, batch_size, n_samples):
-    """Rate of each target for ``learning_rate="auto"``.
-
-    Parameters
-    ----------
-    measures : Measures
-    solver, schedule : descriptions
-    ell : float
-        Curvature ℓ'' of the loss in the linear predictor.
-    l2 : float
-        What the penalty adds to every eigenvalue.
-    batch_size : int
-    n_samples : int
-
-    Returns
-    -------
-    float or ndarray of shape (n_targets,)
-    """
-    if isinstance(solver, Adam):
-        return _inverse(measures.reach * measures.steepness, ADAM_SHARE)
-    if batch_size < n_samples:
-        smallest = n_samples % batch_size or batch_size
-        stable = _stable_rate(measures, ell, l2, smallest, n_samples)
-        return np.minimum(stable, _quiet_rate(measures, ell, smallest, n_samples))
-    smoothness = ell * measures.largest + l2
-    if isinstance(schedule, LineSearch):
-        return _inverse(smoothness, SEARCHED_LENGTH)
-    return _inverse(smoothness, _half_stability_limit(solver))
 
 
 def _half_stability_limit(solver):

@@ -10,10 +10,11 @@ from sklopt import GradientRegressor
 from sklopt.engine import _curvature, _rates, _rows
 from sklopt.engine._curvature import Measures, top_eigenvalue
 from sklopt.engine._lowering import lower_batch_size
-from sklopt.engine._rates import measure_curvature
+from sklopt.engine._rates import AutoRate
 from sklopt.engine._types import Data
-from sklopt.kernels._codes import Model
+from sklopt.kernels._codes import Loss, Model
 from sklopt.losses import Huber
+from sklopt.schedules import Constant
 from sklopt.solvers import GD, SGD, Adam, Momentum, Nesterov
 
 
@@ -25,6 +26,23 @@ def make_data(n_samples, n_features, weighted=False, dtype=np.float64, seed=0):
     if weighted:
         weight /= weight.mean()
     return Data(X.astype(dtype), y.astype(dtype), weight.astype(dtype))
+
+
+def measured(data, solver, batch_size, fit_intercept=True):
+    """What the rate of a linear model trained by the squared error depends on."""
+    automatic = AutoRate(
+        solver,
+        Constant(),
+        batch_size,
+        l2=0.0,
+        model=Model.LINEAR,
+        window=0.0,
+        has_head=False,
+        fit_intercept=fit_intercept,
+        loss=Loss.SQUARED_ERROR,
+        loss_parameter=0.0,
+    )
+    return automatic.measured(data)
 
 
 def dense_gram(data, fit_intercept):
@@ -42,15 +60,15 @@ def test_curvature_is_the_formula(shape, weighted, fit_intercept, monkeypatch):
     monkeypatch.setattr(_rows, "NUMBERS_AT_ONCE", 300)  # more than one block
     data = make_data(*shape, weighted=weighted)
     gram, row_curvature = dense_gram(data, fit_intercept)
-    curvature = measure_curvature(data, SGD(), 2, Model.LINEAR, fit_intercept)
-    assert_allclose(curvature.largest, np.linalg.eigvalsh(gram)[-1], rtol=1e-10)
-    assert_allclose(curvature.trace, np.trace(gram), rtol=1e-10)
-    assert_allclose(curvature.worst_row, row_curvature.max(), rtol=1e-10)
-    curvature = measure_curvature(data, Adam(), 2, Model.LINEAR, fit_intercept)
-    assert_allclose(curvature.reach, np.sqrt(np.diag(gram)).sum(), rtol=1e-10)
+    measures = measured(data, SGD(), 2, fit_intercept)
+    assert_allclose(measures.largest, np.linalg.eigvalsh(gram)[-1], rtol=1e-10)
+    assert_allclose(measures.trace, np.trace(gram), rtol=1e-10)
+    assert_allclose(measures.worst_row, row_curvature.max(), rtol=1e-10)
+    measures = measured(data, Adam(), 2, fit_intercept)
+    assert_allclose(measures.reach, np.sqrt(np.diag(gram)).sum(), rtol=1e-10)
     weight = data.weight if weighted else None
     rms = np.sqrt(np.average(data.y**2, axis=0, weights=weight))
-    assert_allclose(curvature.steepness, 1 / rms, rtol=1e-10)
+    assert_allclose(measures.steepness, 1 / rms, rtol=1e-10)
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
@@ -76,8 +94,8 @@ def test_wide_data_take_another_way_to_the_same_eigenvalue(
 
 def test_only_what_the_rate_uses_is_measured():
     data = make_data(60, 4)
-    assert measure_curvature(data, Adam(), 8, Model.LINEAR, True).largest == 0.0
-    full = measure_curvature(data, Momentum(), 60, Model.LINEAR, True)
+    assert measured(data, Adam(), 8).largest == 0.0
+    full = measured(data, Momentum(), 60)
     assert full == Measures(largest=full.largest)
     assert full.largest > 0.0
 
@@ -87,7 +105,7 @@ def test_wide_data_are_measured_without_a_copy(solver):
     data = make_data(600, 5000)
     tracemalloc.start()
     try:
-        measure_curvature(data, solver, 64, Model.LINEAR, True)
+        measured(data, solver, 64)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
