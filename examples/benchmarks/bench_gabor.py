@@ -1,6 +1,6 @@
 """How often the Gabor wave is found: GaborRegressor against scipy's curve_fit.
 
-    python examples/benchmarks/bench_gabor.py [--n-problems 300] [--seed 0]
+    python examples/benchmarks/bench_gabor.py [--quick] [--n-problems 300] [--seed 0]
 
 Each problem is a wave with φ₀ in ±3 and φ₁ in 5 to 25 over x in ±15, seen by 30 to 300
 samples with noise of 0 to 0.2; then x is stretched by 0.1 to 100 and shifted, and φ₁
