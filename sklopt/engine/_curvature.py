@@ -151,6 +151,7 @@ def untapped_gain(
     sums = np.zeros((3, len(phi), n_features))  # of x, x² and −x·ℓ', each times s
     pull = np.zeros(len(phi))
     some_row = data.weight.argmax() if data.weight.size else 0
+    # Less an origin, X would be sparse no more.
     is_centred = fit_intercept and not issparse(data.X)
     origin = data.X[some_row].astype(np.float64) if is_centred else 0.0
     for rows in row_blocks(data.X, row_size(data.X) + 1):

@@ -255,6 +255,7 @@ class GradientTrained(Learner, CallbackSupportMixin, RegressorMixin, BaseEstimat
         return self
 
     def _warn_of_trouble(self, stacklevel):
+        """Warn at the user's line, so many calls away with the wrappers between."""
         trouble = self._trouble()
         if trouble is not None:
             warnings.warn(
