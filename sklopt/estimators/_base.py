@@ -177,7 +177,7 @@ class GradientTrained(Learner, CallbackSupportMixin, RegressorMixin, BaseEstimat
                 self.max_iter,
                 untapped,
                 large_gain,
-                self._way_below_constant,
+                self._remedy_above_constant,
             )
         return self
 

@@ -224,7 +224,7 @@ class GaborRegressor(UncertaintyMixin, GradientTrained):
     }
     _parameter_constraints.pop("fit_intercept")
 
-    _way_below_constant = (
+    _remedy_above_constant = (
         "It may be a local minimum: start elsewhere, e.g. with init='random', or lower "
         "tol."
     )

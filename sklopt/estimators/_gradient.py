@@ -127,7 +127,7 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
     precompute : "auto" or bool, default="auto"
         Whether full batches are trained on sufficient statistics, the products of the
         columns of X and y: after one pass over X an epoch costs O(n_features²) instead
-        of O(n_samples · n_features), for the same steps. ``"auto"`` where it is
+        of a look at every number of X, for the same steps. ``"auto"`` where it is
         expected to be faster. Mini-batches do not use it, and True is refused where
         the loss is not the squared error.
     compute_covariance : bool, default=False

@@ -62,11 +62,11 @@ class Learner:
 
     and where it differs from the plain case: `_takes_as_single`, `_basis` and
     `_coordinates`, `_trained_on`, `_check_first_chunk`, `_judge_end`, `_trouble`,
-    `_untapped`, `_large_gain` and `_way_below_constant`.
+    `_untapped`, `_large_gain` and `_remedy_above_constant`.
     """
 
     # What to do about a training that stands still above a constant prediction.
-    _way_below_constant = (
+    _remedy_above_constant = (
         "Lower tol, raise the learning rate, or standardise the features, e.g. with "
         "StandardScaler."
     )

@@ -326,13 +326,13 @@ def _imbalance(data, names):
 
 
 def warn_if_unfinished(
-    owner, training, max_iter, untapped, large_gain, way_below_constant
+    owner, training, max_iter, untapped, large_gain, remedy_above_constant
 ):
     """Warn of a training that did not end at a minimum.
 
     `untapped` are the parts of the objectives that could easily be gained, of which
     `large_gain` says what share of a constant prediction's is worth a word;
-    `way_below_constant` says in words how to get below that.
+    `remedy_above_constant` says in words how to get below that.
     """
     progress = training.state.progress[training.best]
     last = progress["final"]
@@ -362,7 +362,7 @@ def warn_if_unfinished(
     elif (loss > NOISE * trivial + negligible).any():
         trouble = (
             "stands still above the objective of a constant prediction. "
-            f"{way_below_constant}"
+            f"{remedy_above_constant}"
         )
     elif (is_large := (untapped > large_gain * trivial) & (trivial > negligible)).any():
         share = (untapped[is_large] / loss[is_large]).max()

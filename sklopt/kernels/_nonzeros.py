@@ -36,9 +36,11 @@ def walk_by_nonzeros(data, plan, candidates, state, scratch, record, budget):
     last_batch = n_rows - 1 - (n_rows - 1) % plan.batch_size
     if row >= last_batch:
         return walk(data, plan, candidates, state, scratch, record, budget)
+    spent_on_scales = 0
     if row == 0:
         open_epoch(plan, candidates, state.progress, scratch.tally)
         open_scales(plan, candidates, state.phi, scratch.tally)
+        spent_on_scales = state.phi.size
     row_cost, pool_stop = cost_of_row(data, plan, state), end_of_pool(plan, n_rows, row)
     spent, is_over = 0, False
     while row < min(pool_stop, last_batch) and spent < budget and not is_over:
@@ -58,8 +60,9 @@ def walk_by_nonzeros(data, plan, candidates, state, scratch, record, budget):
     if row >= last_batch or is_over:
         for k in range(candidates.size):
             fold_scale(plan, state.phi, scratch.tally[k], k)
+        spent_on_scales += state.phi.size
     leave_walk(plan, state.clock, n_rows, n_rows if is_over else row, pool_stop)
-    return spent
+    return spent + spent_on_scales
 
 
 @kernel
