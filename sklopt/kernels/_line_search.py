@@ -147,8 +147,11 @@ def continue_search(candidate, tally, bracket, objective):
         tally.rate = steps[A] if J[A] < objective else 0.0
         tally.search = Search.DONE
     else:
+        width = steps[D] - steps[A]
         narrow_bracket(steps, J)
         is_narrow = steps[C] - steps[B] < candidate.tolerance * steps[C]
+        # Thirds of neighbouring numbers are these again.
+        is_narrow |= steps[D] - steps[A] >= width
         if is_narrow or steps[C] < NEGLIGIBLE_STEP * candidate.first_rate:
             steps[A] = 0.5 * (steps[B] + steps[C])
             tally.search = Search.CHECKING

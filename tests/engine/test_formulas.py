@@ -222,6 +222,17 @@ def test_line_search_finds_the_exact_step(learning_rate):
     assert rates[0] == pytest.approx(best, rel=1.5e-6)
 
 
+@pytest.mark.parametrize(
+    ("learning_rate", "tolerance"), [(1.0, 1e-20), (1.0, 5e-324), (5e-324, 1e-5)]
+)
+def test_line_search_ends_where_no_number_lies_between(learning_rate, tolerance):
+    X, y = make_problem()
+    params = {"learning_rate": learning_rate, "max_iter": 3}
+    finest = make_model("gd", LineSearch(tolerance), **params).fit(X, y)
+    fine = make_model("gd", LineSearch(1e-15), **params).fit(X, y)
+    assert finest.loss_ == pytest.approx(fine.loss_, rel=1e-12)
+
+
 # --- weights ---------------------------------------------------------------------
 
 FULL_BATCH = {"batch_size": None, "penalty": "l2", "alpha": 0.2}
