@@ -195,7 +195,9 @@ class Training(NamedTuple):
             return History(entries, path)
         clock = "n_epochs" if self.store_path == "epoch" else "n_updates"
         every = self.store_path if isinstance(self.store_path, Integral) else 1
-        n_more = progress[clock].max() // every - published[clock].max() // every
+        # Plain numbers, as `every` may be larger than those of arrays can be.
+        latest, last = int(progress[clock].max()), int(published[clock].max())
+        n_more = latest // every - last // every
         return History(entries, path[: len(path) - n_more])
 
     def validation_curves(self):

@@ -88,6 +88,11 @@ def test_a_path_of_other_points_begins_anew():
     assert len(model.path_) == 1 + model.t_ // 5 - 14 // 5
 
 
+def test_of_more_updates_than_there_can_be_only_the_start_is_kept():
+    model = make_model("sgd", "constant", 7, store_path=2**70).fit(X, Y)
+    assert_array_equal(model.path_, np.zeros((1, X.shape[1] + 1)))
+
+
 def test_numbers_of_any_kind_thin():
     model = make_model("sgd", "constant", 7, store_path=np.int32(5)).fit(X, Y)
     assert len(model.path_) == 1 + model.t_ // 5
