@@ -353,8 +353,8 @@ def warn_if_unfinished(
             "with StandardScaler; tol=None trains for max_iter epochs without this "
             "warning."
         )
-    elif training.stops_early:
-        return  # what validation makes of the objective is no trouble
+    elif training.stops_early or (progress["status"] == Status.STOPPED).any():
+        return  # what validation or a callback makes of the objective is no trouble
     elif training.average and (loss - last > large_gain * trivial + negligible).any():
         trouble = (
             "averages parameters from before the objective stood still: the averaged "

@@ -95,6 +95,13 @@ def test_a_callback_stops_the_training(model, data):
     assert model.stop_reason_ == "callback"
 
 
+@pytest.mark.parametrize("average", [False, True])
+def test_a_stop_by_a_callback_is_no_trouble(average):
+    # Of which warnings tell; they are errors here.
+    model = GradientRegressor("adam", average=average).set_callbacks(Recorder(4))
+    assert model.fit(X, Y).stop_reason_ == "callback"
+
+
 def test_a_stopped_training_goes_on_by_partial_fit():
     model = GradientRegressor(tol=None).set_callbacks(Recorder(n_epochs=4)).fit(X, Y)
     assert model.partial_fit(X, Y).n_iter_ == 5
