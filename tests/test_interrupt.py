@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+from scipy.sparse import eye_array
 
 from sklopt import GradientRegressor
 from sklopt.engine import _train
@@ -95,6 +96,21 @@ def test_interrupt_ends_a_script():
     assert output == ""
     assert errors.endswith("KeyboardInterrupt\n")
     assert child.returncode == -signal.SIGINT
+
+
+def test_a_call_makes_few_steps_of_many_parameters(monkeypatch):
+    # A step of a million parameters takes about 5 ms, whatever few rows it is for.
+    n_batches, n_calls, advance = 16, 0, _train.advance
+
+    def counting(*args):
+        nonlocal n_calls
+        n_calls += 1
+        advance(*args)
+
+    monkeypatch.setattr(_train, "advance", counting)
+    X, Y = eye_array(n_batches, 200_000, format="csr"), np.ones((n_batches, 5))
+    GradientRegressor("adam", batch_size=1, max_iter=1, tol=None).fit(X, Y)
+    assert n_calls >= n_batches / 2
 
 
 class Heard(BaseException):

@@ -24,7 +24,7 @@ def walk(data, plan, candidates, state, scratch, record, budget):
     """Walk the mini-batches as far as the budget reaches; returns the cost."""
     n_rows = data.y.shape[0]
     row_cost = cost_of_row(data, plan, state)
-    batch_cost = state.phi.size + cost.BATCH
+    batch_cost = state.phi.size * cost.PARAMETER + cost.BATCH
     point = scratch.point if plan.looks_ahead else state.phi
     row = state.clock[Clock.ROW]
     pool_stop = end_of_pool(plan, n_rows, row)
