@@ -10,6 +10,7 @@ caller. Of a kernel only its place inside the entry points is ever run, so
 """
 
 import contextlib
+import gc
 
 import numba
 from numba import types
@@ -52,6 +53,22 @@ class InlinedLibrary(JITCodeLibrary):
         """Do nothing: an environment belongs to machine code."""
 
 
+class _EntryCompiler(Compiler):
+    """Numba's own passes, with no garbage collection meanwhile.
+
+    They make many objects and little garbage: looking for it took a sixth of the time.
+    """
+
+    def compile_extra(self, function):
+        was_enabled = gc.isenabled()
+        gc.disable()
+        try:
+            return super().compile_extra(function)
+        finally:
+            if was_enabled:
+                gc.enable()
+
+
 class _InlinedCompiler(Compiler):
     """Numba's own passes, into an `InlinedLibrary`."""
 
@@ -60,6 +77,8 @@ class _InlinedCompiler(Compiler):
         self.state.library = InlinedLibrary(codegen, function.__qualname__)
         return super().compile_extra(function)
 
+
+_ENTRY_OPTIONS = _OPTIONS | {"pipeline_class": _EntryCompiler}
 
 _KERNEL_OPTIONS = _OPTIONS | {
     "pipeline_class": _InlinedCompiler,
@@ -101,7 +120,7 @@ def kernel_by_matrix(dense, sparse):
 
 def entry_point(function):
     """Compile a function that Python calls, and keep it on disk."""
-    dispatcher = numba.njit(**_OPTIONS)(function)
+    dispatcher = numba.njit(**_ENTRY_OPTIONS)(function)
     if not config.DISABLE_JIT:
         # Sources that can't be read can't be stamped: do without a disk cache.
         with contextlib.suppress(OSError):
