@@ -175,12 +175,20 @@ def descend_sparsely(data, plan, candidate, phi, scratch, tally, k, size):
 @kernel
 def move_along_row(X, row, pull, phi, k):
     """v ← v + pull · x; returns what ‖v‖² grows by."""
-    growth = 0.0
     values, columns = nonzeros(X, row)
-    for i in range(values.size):
-        p = place_of(columns[i])
-        step = pull * values[i]
-        before = phi[k, p]
-        phi[k, p] = before + step
-        growth += step * (2.0 * before + step)
-    return growth
+    even = odd = 0.0  # sums of their own, so that none waits for the other
+    n_pairs = values.size // 2
+    for i in range(0, 2 * n_pairs, 2):
+        even += move_along(phi, k, place_of(columns[i]), pull * values[i])
+        odd += move_along(phi, k, place_of(columns[i + 1]), pull * values[i + 1])
+    for i in range(2 * n_pairs, values.size):
+        even += move_along(phi, k, place_of(columns[i]), pull * values[i])
+    return even + odd
+
+
+@kernel
+def move_along(phi, k, p, step):
+    """One coefficient's step; returns what its square grows by."""
+    before = phi[k, p]
+    phi[k, p] = before + step
+    return step * (2.0 * before + step)
