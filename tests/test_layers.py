@@ -40,7 +40,7 @@ MAY_IMPORT = {
 COMPILABLE = {"numpy", "numba", "math"}
 ALSO_IN_KERNELS = {
     "_cache.py": {"functools", "hashlib", "pickle", "pathlib"},
-    "_compilation.py": {"contextlib"},
+    "_compilation.py": {"contextlib", "gc"},
     "_codes.py": {"enum"},
 }
 

@@ -28,7 +28,7 @@ from ..schedules import (
     Warmup,
 )
 from ..solvers import GD, SGD, Adam, Momentum, Nesterov
-from ._rows import mapped_file
+from ._rows import mapped_file, row_size
 from ._types import CANDIDATE, Plan
 
 # A patience that no training outlasts: stopping switched off.
@@ -36,9 +36,11 @@ NEVER = np.iinfo(np.int64).max
 
 AUTO_BATCH_SIZE = 256
 
-# Rows that shuffle="blocks" reads one after the other, more of them in a file, where
-# every place costs a read of some bytes; and blocks that it mixes.
-BLOCK_SIZE = 64
+# Rows that shuffle="blocks" reads one after the other, and how many blocks it mixes.
+# Two pools of blocks in memory fit into the second cache, as one is fetched while the
+# other is walked. In a file every place costs a read of some bytes.
+LARGEST_BLOCK = 64  # rows
+BYTES_OF_A_BLOCK = 3 * 2**13
 BYTES_OF_A_READ = 2**19
 POOL_BLOCKS = 16
 
@@ -194,9 +196,10 @@ def lower_block_size(shuffle, X):
     """Rows that are read one after the other; 0 where each is drawn alone."""
     if shuffle != "blocks":
         return 0
-    if mapped_file(X) is None:
-        return BLOCK_SIZE
-    return max(BLOCK_SIZE, BYTES_OF_A_READ // max(1, X.shape[1] * X.itemsize))
+    row_bytes = max(1, row_size(X) * X.dtype.itemsize)
+    if mapped_file(X) is not None:
+        return max(LARGEST_BLOCK, BYTES_OF_A_READ // row_bytes)
+    return min(LARGEST_BLOCK, max(1, BYTES_OF_A_BLOCK // row_bytes))
 
 
 def lower_loss(loss):

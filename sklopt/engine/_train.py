@@ -277,7 +277,7 @@ def _scratch(data, plan, state):
         rows=np.empty(n_together, dtype=np.intp),
         pulls=np.empty((n_candidates, n_together)),
         order=np.empty(n_pooled if plan.is_shuffled else 0, dtype=index_dtype),
-        blocks=np.empty(n_blocks, dtype=index_dtype),
+        blocks=np.empty(n_blocks + 1 if n_blocks else 0, dtype=index_dtype),
         ray=np.empty((n_searched, len(Ray), n_samples)),
         bracket=np.empty((n_searched, len(Bracket), 4)),
     )

@@ -249,7 +249,7 @@ class Scratch(NamedTuple):
     rows: np.ndarray  # (G,), rows whose gradients are added together: a group, or all
     pulls: np.ndarray  # (K, G), what each row of X is multiplied by for that
     order: np.ndarray  # (pool_size,) at most, or (0,) without shuffling
-    blocks: np.ndarray  # (n_samples // block_size,), the order of the blocks, or (0,)
+    blocks: np.ndarray  # (n_blocks + 1,), their order and the first's row, or (0,)
     ray: np.ndarray  # (K, 2, n_samples), z and its slope; empty without line search
     bracket: np.ndarray  # (K, 2, 4), steps and their objective; likewise
 

@@ -6,9 +6,13 @@ from ._compilation import kernel
 from ._matrices import prefetch_row, prefetch_start, row_size
 from ._prefetching import CACHE_LINE, prefetch
 
-# Cache lines that are asked for ahead of the row in work: enough to hide a miss of the
-# cache and the page table, few enough to be still there when needed.
+# What is asked for ahead of the row in work: enough to hide a miss of the cache and the
+# page table, little enough to be still there when needed.
 PREFETCHED_LINES = 64
+
+# A pool of blocks up to this size is asked for while the one before it is walked: both
+# stay in the second cache.
+STREAMED_BYTES = 2**19
 
 # SplitMix64 (Steele, Lea and Flood, 2014): a bijection of the 64-bit numbers whose
 # outputs on a counter are random enough for any shuffle. Being a function of the
@@ -32,7 +36,7 @@ def mix(z):
 def random_below(n, key, i):
     """The i-th random number of a key, one of 0…n − 1."""
     bits = mix(key + np.uint64(i) * _INCREMENT) >> _UNUSED_BITS
-    return int(np.float64(bits) * _UNIT * n)
+    return int(np.float64(np.int64(bits)) * _UNIT * n)
 
 
 @kernel
@@ -44,16 +48,21 @@ def draw_order(order, blocks, plan, n_rows, epoch, first, stop):
     do not reach beyond a pool. Without blocks all rows are one pool.
     """
     key = mix(np.uint64(plan.seed) ^ mix(np.uint64(epoch) + _INCREMENT))
-    block_key = mix(key)
-    for i in range(first, min(stop, blocks.size)):
+    block_key, n_blocks = mix(key), blocks.size - 1
+    for i in range(first, min(stop, n_blocks)):
         shuffle_in(blocks, i, block_key, 0, i)
-    # Blocks begin elsewhere in each epoch, so that no two rows always go together.
-    shift = random_below(n_rows, block_key, blocks.size)
+    if first <= n_blocks < stop:
+        # Blocks begin elsewhere in each epoch, so that no two rows always go together.
+        blocks[n_blocks] = random_below(n_rows, block_key, n_blocks)
     first, stop = max(first - blocks.size, 0), stop - blocks.size
     pool_start = first - first % plan.pool_size
-    for i in range(first, stop):
-        row = arriving_row(blocks, plan.block_size, shift, n_rows, i)
-        shuffle_in(order, row, key, pool_start, i - pool_start)
+    while first < stop:
+        row = arriving_row(blocks, plan.block_size, n_rows, first)
+        end = end_of_block(blocks, plan.block_size, first, stop)
+        for i in range(first, end):
+            shuffle_in(order, row, key, pool_start, i - pool_start)
+            row = row + 1 if row + 1 < n_rows else 0
+        first = end
 
 
 @kernel
@@ -70,26 +79,42 @@ def shuffle_in(order, item, key, n_drawn, i):
 
 
 @kernel
-def arriving_row(blocks, block_size, shift, n_rows, i):
+def end_of_block(blocks, block_size, i, stop):
+    """Where the block of the i-th arriving row ends, or `stop` if that is sooner."""
+    return min(stop, i - i % block_size + block_size) if blocks.size else stop
+
+
+@kernel
+def arriving_row(blocks, block_size, n_rows, i):
     """The i-th row when blocks are read one after the other; a short block is last."""
     if not blocks.size:
         return i
-    block, place = i // block_size, i % block_size
-    if block < blocks.size:
+    # Of unsigned numbers, whose division is a single instruction.
+    block = np.int64(np.uint64(i) // np.uint64(block_size))
+    place, n_blocks = i - block * block_size, blocks.size - 1
+    if block < n_blocks:
         block = blocks[block]
-    row = shift + block * block_size + place
+    row = blocks[n_blocks] + block * block_size + place
     return row - n_rows if row >= n_rows else row
 
 
 @kernel
-def row_at(X, y, order, place):
-    """The row at a place of a pool's order, one further on being prefetched."""
+def row_at(data, plan, scratch, pool_start, place):
+    """The row at a place of an epoch's order; one that comes later is prefetched."""
+    X, order, blocks = data.X, scratch.order, scratch.blocks
     if not order.size:
         return place
-    lines, last = row_size(X) * y.itemsize // CACHE_LINE + 1, order.size - 1
-    ahead = max(PREFETCHED_LINES // lines, 1)
-    prefetch_start(X, order[min(place + 2 * ahead, last)])
-    row = order[min(place + ahead, last)]
-    prefetch(y, (row, 0))
+    row_bytes = row_size(X) * data.y.itemsize
+    if blocks.size and plan.pool_size * row_bytes <= STREAMED_BYTES:
+        # The next pool comes from memory as it lies there, block by block.
+        n_rows = data.y.shape[0]
+        upcoming = min(place + plan.pool_size, n_rows - 1)
+        row = arriving_row(blocks, plan.block_size, n_rows, upcoming)
+    else:
+        lines, last = row_bytes // CACHE_LINE + 1, order.size - 1
+        ahead = max(PREFETCHED_LINES // lines, 1)
+        prefetch_start(X, order[min(place - pool_start + 2 * ahead, last)])
+        row = order[min(place - pool_start + ahead, last)]
+    prefetch(data.y, (row, 0))
     prefetch_row(X, row)
-    return order[place]
+    return order[place - pool_start]

@@ -91,7 +91,7 @@ def add_gradients(data, plan, candidates, progress, scratch, point, first, stop,
     for start in range(first, stop, GROUP_SIZE):
         size = min(GROUP_SIZE, stop - start)
         for i in range(size):
-            row = row_at(data.X, data.y, scratch.order, start + i - pool_start)
+            row = row_at(data, plan, scratch, pool_start, start + i)
             rows[i] = row
             scratch.batch_weight[0] += row_weight(data, row)
             for k in range(point.shape[0]):

@@ -108,7 +108,7 @@ def add_slopes(data, plan, candidates, state, scratch, first, stop, batch_start)
     phi, tally = state.phi, scratch.tally
     pool_start = first - first % plan.pool_size
     for place in range(first, stop):
-        row = row_at(data.X, data.y, scratch.order, place - pool_start)
+        row = row_at(data, plan, scratch, pool_start, place)
         scratch.rows[place - batch_start] = row
         scratch.batch_weight[0] += row_weight(data, row)
         for k in range(candidates.size):

@@ -42,7 +42,7 @@ def descend_rows(data, plan, candidates, state, scratch, record, first, stop):
     tally = scratch.tally
     pool_start = first - first % plan.pool_size
     for place in range(first, stop):
-        row = row_at(data.X, data.y, scratch.order, place - pool_start)
+        row = row_at(data, plan, scratch, pool_start, place)
         weight = row_weight(data, row)
         for k in range(candidates.size):
             if state.progress[k].status == Status.RUNNING:

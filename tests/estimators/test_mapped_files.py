@@ -10,7 +10,7 @@ from cases import parameters
 from numpy.testing import assert_allclose, assert_array_equal
 
 from sklopt import GradientRegressor
-from sklopt.engine._lowering import BLOCK_SIZE, lower_block_size
+from sklopt.engine._lowering import LARGEST_BLOCK, lower_block_size
 from sklopt.engine._rows import mapped_file
 
 MEGABYTE = 2**20
@@ -113,6 +113,6 @@ def test_files_are_read_in_larger_blocks(tmp_path):
     view = mapped(X, tmp_path / "X", "r")[2:, :]
     assert mapped_file(np.asarray(view)) is not None
     assert mapped_file(X) is None
-    assert lower_block_size("blocks", X) == BLOCK_SIZE
+    assert lower_block_size("blocks", X) == LARGEST_BLOCK
     assert lower_block_size("blocks", view) * view[0].nbytes == MEGABYTE // 2
     assert lower_block_size(True, view) == 0

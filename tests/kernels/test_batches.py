@@ -31,7 +31,8 @@ def block_order(n_rows, block_size, n_pooled, seed, epoch, stops=()):
     """The order of an epoch, drawn in steps that end at `stops` and at every pool."""
     sizes = {"block_size": block_size, "pool_size": n_pooled * block_size}
     plan = Plan(**NOTHING | {"seed": seed} | sizes)
-    blocks = np.full(n_rows // block_size, -1, dtype=np.int32)
+    n_blocks = n_rows // block_size
+    blocks = np.full(n_blocks + 1 if n_blocks else 0, -1, dtype=np.int32)
     pool = np.full(min(plan.pool_size, n_rows), -1, dtype=np.int32)
     last = n_rows + blocks.size
     pool_stops = [*range(blocks.size + plan.pool_size, last, plan.pool_size), last]
@@ -86,9 +87,18 @@ def test_rows_are_at_every_place_equally_often():
 
 @pytest.fixture
 def small_blocks(monkeypatch):
-    monkeypatch.setattr(_lowering, "BLOCK_SIZE", 4)
+    monkeypatch.setattr(_lowering, "LARGEST_BLOCK", 4)
     monkeypatch.setattr(_lowering, "POOL_BLOCKS", 3)
     return partial(draw_block_order, block_size=4, pool_size=12)
+
+
+@pytest.mark.parametrize("n_features", [0, 1, 50, 400, 10_000])
+def test_a_pool_of_blocks_in_memory_fits_into_the_second_cache(n_features):
+    X = np.zeros((3, n_features))
+    block_size = _lowering.lower_block_size("blocks", X)
+    assert block_size == 64 or block_size == max(1, 24 * 1024 // X[0].nbytes)
+    pool_bytes = _lowering.POOL_BLOCKS * block_size * X[0].nbytes
+    assert pool_bytes <= _batches.STREAMED_BYTES or block_size == 1
 
 
 @pytest.mark.parametrize("batch_size", [1, 5])
