@@ -250,7 +250,7 @@ def describe(setting):
 
 def first_fits(learners):
     """What the first fit of a process takes beyond the second, on a small problem."""
-    problem = make_problem(1500, 3)
+    problem = make_problem(1500, 20)
     rows = []
     for learner in learners:
         X, y = learner.prepared(problem.X, problem.y)

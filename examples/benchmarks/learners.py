@@ -88,22 +88,24 @@ class StepwiseLearner(Learner):
             yield Footprint(n_epochs, taken, phi)
 
 
-class Sklopt(Learner):
-    """Its trail is the path that it stores."""
+class FullBatch(Learner):
+    """Nesterov on sufficient statistics, the rate left to sklopt.
 
-    def model(self, setting, n_features):
+    Its trail is the path that it stores.
+    """
+
+    name, kind = "sklopt, full batch", "full batch"
+    settings = [{"solver": Nesterov(beta)} for beta in (0.9, 0.99)]
+
+    def model(self, setting):
         """The estimator of a setting."""
-        setting = dict(setting)
-        if "rate" in setting:
-            setting["learning_rate"] = setting.pop("rate") / n_features
-        return GradientRegressor(tol=None, random_state=0, **setting)
+        return GradientRegressor(batch_size=None, tol=None, **setting)
 
     def fit(self, setting, X, y, n_epochs):
-        model = self.model(setting, X.shape[1]).set_params(max_iter=n_epochs)
-        return _phi(model.fit(X, y))
+        return _phi(self.model(setting).set_params(max_iter=n_epochs).fit(X, y))
 
     def trail(self, setting, X, y, budget):
-        model = self.model(setting, X.shape[1]).set_params(store_path="epoch")
+        model = self.model(setting).set_params(store_path="epoch")
         done, first, n_epochs = 0, None, 1
         while True:
             start = time.perf_counter()
@@ -120,31 +122,52 @@ class Sklopt(Learner):
                 return
 
 
-class FullBatch(Sklopt):
-    """Nesterov on sufficient statistics, the rate left to sklopt."""
-
-    name, kind = "sklopt, full batch", "full batch"
-    settings = [{"solver": Nesterov(beta)} for beta in (0.9, 0.99)]
-
-    def model(self, setting, n_features):
-        return super().model(setting | {"batch_size": None}, n_features)
-
-
-class MiniBatch(Sklopt):
+class MiniBatch(StepwiseLearner):
     """Mini-batches, on the samples."""
 
     name, kind = "sklopt, mini-batch", "mini-batch"
     settings = [
-        {"solver": solver, "batch_size": size, "rate": rate, "schedule": schedule}
-        for solver, size, rate, schedule in [
-            ("sgd", 32, 0.5, ExponentialDecay(0.3)),
-            ("momentum", 32, 0.5, ExponentialDecay(0.3)),
-            ("momentum", 32, 2.0, ExponentialDecay(0.5)),
-            ("momentum", 32, 2.0, ExponentialDecay(0.9)),
-            ("adam", 32, 0.1, ExponentialDecay(0.3)),
-            ("sgd", 1, 0.25, InverseScaling(power=0.5, per="update")),
+        {
+            "batch_size": size,
+            "rate": rate,
+            "schedule": schedule,
+            "average_after": after,
+        }
+        for size, rate, schedule, after in [
+            (32, 2.0, InverseScaling(power=0.5), 0),
+            (32, 2.0, InverseScaling(power=1.0), 1),
+            (32, 2.0, "constant", 0),
+            (1, 0.25, InverseScaling(power=0.5), 0),
+            (1, 0.1, "constant", 0),
         ]
     ]
+    settings += [{"batch_size": 32, "rate": 2.0, "schedule": ExponentialDecay(0.5)}]
+
+    def model(self, setting, shape):
+        """The estimator of a setting, for data of (n_samples, n_features)."""
+        given = dict(setting)
+        n_samples, n_features = shape
+        if "average_after" in given:
+            n_updates = given.pop("average_after") * n_samples // given["batch_size"]
+            given["average"] = n_updates or True
+        return GradientRegressor(
+            "sgd",
+            learning_rate=given.pop("rate") / n_features,
+            shuffle="blocks",
+            tol=None,
+            random_state=0,
+            **given,
+        )
+
+    def fit(self, setting, X, y, n_epochs):
+        return _phi(
+            self.model(setting, X.shape).set_params(max_iter=n_epochs).fit(X, y)
+        )
+
+    def epochs(self, setting, X, y):
+        model = self.model(setting, X.shape)
+        while True:
+            yield _phi(model.partial_fit(X, y))
 
 
 class Sgd(StepwiseLearner):

@@ -51,7 +51,7 @@ REASONS = {
     ),
     "SGDRegressor": (
         "With average=True the mean of all its iterates comes near the solution within "
-        "an epoch or two, where sklopt has to lower its rate over several."
+        "an epoch or two."
     ),
     "MLPRegressor": "Its lbfgs learns the curvature, as no rule of sklopt does.",
     "torch": "Its LBFGS learns the curvature, as no rule of sklopt does.",
