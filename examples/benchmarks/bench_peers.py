@@ -1,6 +1,6 @@
 """How soon the training loss is near that of least squares: sklopt and its peers.
 
-    python examples/benchmarks/bench_peers.py [--quick] [--budget 20] [--n-turns 5]
+    python examples/benchmarks/bench_peers.py [--quick] [--budget 10] [--n-turns 5]
 
 For each problem and level of excess loss (see problems.py):
 
@@ -280,13 +280,13 @@ def tables(quick=False, *, budget=None, n_turns=None, sizes=None):
     quick : bool
         A small problem, a budget of half a second and three turns.
     budget : float, default=None
-        Seconds that a fit may take to reach a level; None is 0.5 or 20.
+        Seconds that a fit may take to reach a level; None is 0.5 or 10.
     n_turns : int, default=None
         None is 3 or 5.
     sizes : list of (int, int), default=None
         Samples and features.
     """
-    budget = budget or (0.5 if quick else 20.0)
+    budget = budget or (0.5 if quick else 10.0)
     n_turns = n_turns or (3 if quick else 5)
     learners = all_learners()
     yield (

@@ -134,11 +134,11 @@ class MiniBatch(StepwiseLearner):
             "average_after": after,
         }
         for size, rate, schedule, after in [
+            (1, 0.25, InverseScaling(power=0.5), 0),
+            (1, 0.1, "constant", 0),
             (32, 2.0, InverseScaling(power=0.5), 0),
             (32, 2.0, InverseScaling(power=1.0), 1),
             (32, 2.0, "constant", 0),
-            (1, 0.25, InverseScaling(power=0.5), 0),
-            (1, 0.1, "constant", 0),
         ]
     ]
     settings += [{"batch_size": 32, "rate": 2.0, "schedule": ExponentialDecay(0.5)}]

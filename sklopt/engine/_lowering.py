@@ -28,7 +28,7 @@ from ..schedules import (
     Warmup,
 )
 from ..solvers import GD, SGD, Adam, Momentum, Nesterov
-from ._rows import mapped_file, row_size
+from ._rows import mapped_file
 from ._types import CANDIDATE, Plan
 
 # A patience that no training outlasts: stopping switched off.
@@ -39,8 +39,8 @@ AUTO_BATCH_SIZE = 256
 # Rows that shuffle="blocks" reads one after the other, and how many blocks it mixes.
 # Two pools of blocks in memory fit into the second cache, as one is fetched while the
 # other is walked. In a file every place costs a read of some bytes.
-LARGEST_BLOCK = 64  # rows
-BYTES_OF_A_BLOCK = 3 * 2**13
+SMALLEST_BLOCK, LARGEST_BLOCK = 8, 64  # rows
+NUMBERS_OF_A_BLOCK = 3 * 2**10
 BYTES_OF_A_READ = 2**19
 POOL_BLOCKS = 16
 
@@ -193,13 +193,16 @@ def lower_schedule(schedule, max_iter):
 
 
 def lower_block_size(shuffle, X):
-    """Rows that are read one after the other; 0 where each is drawn alone."""
+    """Rows that are read one after the other; 0 where each is drawn alone.
+
+    In memory it is the same for all types of X, and so is the order then.
+    """
     if shuffle != "blocks":
         return 0
-    row_bytes = max(1, row_size(X) * X.dtype.itemsize)
+    n_features = max(1, X.shape[1])
     if mapped_file(X) is not None:
-        return max(LARGEST_BLOCK, BYTES_OF_A_READ // row_bytes)
-    return min(LARGEST_BLOCK, max(1, BYTES_OF_A_BLOCK // row_bytes))
+        return max(LARGEST_BLOCK, BYTES_OF_A_READ // (n_features * X.dtype.itemsize))
+    return min(LARGEST_BLOCK, max(SMALLEST_BLOCK, NUMBERS_OF_A_BLOCK // n_features))
 
 
 def lower_loss(loss):

@@ -68,6 +68,12 @@ def objective(data, plan, candidates, phi):
     return total
 
 
+def objectives(data, plan, candidates, points):
+    """J of every candidate at each of some points of shape (K, P), in one pass."""
+    together = np.tile(candidates, len(points)), np.concatenate(points)
+    return np.split(objective(data, plan, *together), len(points))
+
+
 def sample_of(data):
     """The data, or `SAMPLED` of its rows of positive weight, from all over them."""
     if len(data.y) <= SAMPLED or data.bias.size:

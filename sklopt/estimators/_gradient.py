@@ -104,14 +104,14 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
         parameters. Training itself does not change: `tol` without `early_stopping`
         looks at the objective of the last ones, and `path_` is made of them.
     shuffle : bool or "blocks", default=True
-        Whether every epoch draws a new order of the rows. "blocks" reads blocks of
-        neighbouring rows in random order, 64 of them or 24 kB, and shuffles the rows of
-        16 blocks at a time, which takes half as long for data larger than the
-        processor's cache, and mixes sorted data nearly as well. The blocks begin
-        elsewhere in every epoch. Those of a file (`numpy.memmap`) have half a megabyte;
-        such an X, C-ordered and of float64 or float32, may be larger than memory, as no
-        more of it than some megabytes is held at a time. Rows for validation are then
-        passed, not split off, and `compute_covariance` is not asked for.
+        Whether every epoch draws a new order of the rows. "blocks" reads blocks of 8 to
+        64 neighbouring rows in random order and shuffles the rows of 16 blocks at a
+        time, which takes half as long for data larger than the processor's cache, and
+        mixes sorted data nearly as well. The blocks begin elsewhere in every epoch.
+        Those of a file (`numpy.memmap`) have half a megabyte; such an X, C-ordered and
+        of float64 or float32, may be larger than memory, as no more of it than some
+        megabytes is held at a time. Rows for validation are then passed, not split off,
+        and `compute_covariance` is not asked for.
     random_state : int, RandomState instance or None, default=None
         Where the order of the rows comes from.
     warm_start : bool, default=False

@@ -26,7 +26,7 @@ from ..engine._multipliers import tabulated
 from ..engine._rates import AutoRate
 from ..engine._restarts import best_of
 from ..engine._rows import row_size
-from ..engine._train import TOO_LARGE, join_histories, judge_start, objective
+from ..engine._train import TOO_LARGE, join_histories, judge_start, objectives
 from ..engine._types import Validation
 from ..losses import LOSSES
 from ..schedules import SCHEDULES
@@ -225,11 +225,12 @@ class Learner:
             inner, plan, candidates, state, max_epochs, validation, on_epoch
         )
         self._judge_end(inner, plan, state, is_chunk)
-        final = objective(inner, plan, candidates, state.phi)
-        state.progress["final"] = loss = final
+        points = [state.phi]
         if self.early_stopping or self.average:
-            loss = objective(inner, plan, candidates, training.outcome)
-        training = training.judged(loss)
+            points.append(training.outcome)
+        losses = objectives(inner, plan, candidates, points)
+        state.progress["final"] = losses[0]
+        training = training.judged(losses[-1])
         raise_if_diverged(
             type(self).__name__,
             training,

@@ -87,18 +87,22 @@ def test_rows_are_at_every_place_equally_often():
 
 @pytest.fixture
 def small_blocks(monkeypatch):
+    monkeypatch.setattr(_lowering, "SMALLEST_BLOCK", 4)
     monkeypatch.setattr(_lowering, "LARGEST_BLOCK", 4)
     monkeypatch.setattr(_lowering, "POOL_BLOCKS", 3)
     return partial(draw_block_order, block_size=4, pool_size=12)
 
 
-@pytest.mark.parametrize("n_features", [0, 1, 50, 400, 10_000])
-def test_a_pool_of_blocks_in_memory_fits_into_the_second_cache(n_features):
+@pytest.mark.parametrize(
+    ("n_features", "block_size"), [(0, 64), (48, 64), (50, 61), (384, 8), (10_000, 8)]
+)
+def test_blocks_of_wide_rows_are_shorter(n_features, block_size):
     X = np.zeros((3, n_features))
-    block_size = _lowering.lower_block_size("blocks", X)
-    assert block_size == 64 or block_size == max(1, 24 * 1024 // X[0].nbytes)
-    pool_bytes = _lowering.POOL_BLOCKS * block_size * X[0].nbytes
-    assert pool_bytes <= _batches.STREAMED_BYTES or block_size == 1
+    assert _lowering.lower_block_size("blocks", X) == block_size
+    assert _lowering.lower_block_size("blocks", X.astype(np.float32)) == block_size
+    if n_features <= 384:
+        pool_bytes = _lowering.POOL_BLOCKS * block_size * X[0].nbytes
+        assert pool_bytes <= _batches.STREAMED_BYTES
 
 
 @pytest.mark.parametrize("batch_size", [1, 5])
