@@ -106,12 +106,12 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
     shuffle : bool or "blocks", default=True
         Whether every epoch draws a new order of the rows. "blocks" reads blocks of 8 to
         64 neighbouring rows in random order and shuffles the rows of 16 blocks at a
-        time, which takes half as long for data larger than the processor's cache, and
-        mixes sorted data nearly as well. The blocks begin elsewhere in every epoch.
-        Those of a file (`numpy.memmap`) have half a megabyte; such an X, C-ordered and
-        of float64 or float32, may be larger than memory, as no more of it than some
-        megabytes is held at a time. Rows for validation are then passed, not split off,
-        and `compute_covariance` is not asked for.
+        time, which takes two thirds of the time for data larger than the processor's
+        cache, and mixes sorted data nearly as well. The blocks begin elsewhere in every
+        epoch. Those of a file (`numpy.memmap`) have half a megabyte; such an X,
+        C-ordered and of float64 or float32, may be larger than memory, as no more of it
+        than some megabytes is held at a time. Rows for validation are then passed, not
+        split off, and `compute_covariance` is not asked for.
     random_state : int, RandomState instance or None, default=None
         Where the order of the rows comes from.
     warm_start : bool, default=False

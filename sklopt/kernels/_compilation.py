@@ -56,7 +56,7 @@ class InlinedLibrary(JITCodeLibrary):
 class _EntryCompiler(Compiler):
     """Numba's own passes, with no garbage collection meanwhile.
 
-    They make many objects and little garbage: looking for it took a sixth of the time.
+    They make many objects and little garbage, so that looking for it is in vain.
     """
 
     def compile_extra(self, function):
