@@ -68,10 +68,17 @@ def objective(data, plan, candidates, phi):
     return total
 
 
-def objectives(data, plan, candidates, points):
-    """J of every candidate at each of some points of shape (K, P), in one pass."""
-    together = np.tile(candidates, len(points)), np.concatenate(points)
-    return np.split(objective(data, plan, *together), len(points))
+def objectives(data, plan, candidates, published, last):
+    """J of every candidate at the published parameters, and at the last ones.
+
+    By how much they differ, where they are not the same, is judged on a sample.
+    """
+    J = objective(data, plan, candidates, published)
+    if last is published:
+        return J, J
+    sample = sample_of(data), plan, candidates
+    with np.errstate(invalid="ignore", over="ignore"):
+        return J, J + (objective(*sample, last) - objective(*sample, published))
 
 
 def sample_of(data):

@@ -225,12 +225,10 @@ class Learner:
             inner, plan, candidates, state, max_epochs, validation, on_epoch
         )
         self._judge_end(inner, plan, state, is_chunk)
-        points = [state.phi]
-        if self.early_stopping or self.average:
-            points.append(training.outcome)
-        losses = objectives(inner, plan, candidates, points)
-        state.progress["final"] = losses[0]
-        training = training.judged(losses[-1])
+        loss, state.progress["final"] = objectives(
+            inner, plan, candidates, training.outcome, state.phi
+        )
+        training = training.judged(loss)
         raise_if_diverged(
             type(self).__name__,
             training,

@@ -273,6 +273,19 @@ def test_an_average_that_lags_behind_is_told():
     model.set_params(average="exponential").fit(X, Y)
 
 
+def test_average_and_last_parameters_are_compared_on_the_same_rows(monkeypatch):
+    monkeypatch.setattr(_train, "SAMPLED", 9)
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((300, 2))
+    noise = rng.standard_normal(300)
+    noise[np.linspace(0, 299, 9).astype(int)] = 0.0  # nothing is lost on the sample
+    y = X.sum(axis=1) + noise
+    GradientRegressor(average="exponential", precompute=False).fit(X, y)
+    lagging = GradientRegressor(average=True, precompute=False, init=np.full(3, 50.0))
+    with pytest.warns(ConvergenceWarning, match=r"worse than the last\. Average from"):
+        lagging.fit(X, y)
+
+
 @pytest.mark.parametrize("average", [True, "exponential"])
 def test_divergence_is_seen_behind_the_average(average):
     params = {"learning_rate": 10.0, "max_iter": 4, "tol": None, "batch_size": None}
