@@ -178,12 +178,13 @@ def best_of(loss, targets, status):
     return order[first]
 
 
-def mark_saturated(data, plan, state, *, is_chunk):
+def mark_saturated(task, state, *, is_chunk):
     """Tell the starts whose wave no sample sees, though there is something to fit.
 
     A chunk of the data cannot judge the rest: there the wave and its slope must be 0.
     One that was dropped stays so, or it would wake in the next chunk.
     """
+    data, plan = task.data, task.plan
     X, y, reached = data.X, data.y[:, 0], state.outcome(plan.stops_early)
     if data.weight.size:
         X, y = X[data.weight > 0], y[data.weight > 0]
@@ -197,18 +198,7 @@ def mark_saturated(data, plan, state, *, is_chunk):
             progress["status"] = Status.SATURATED
 
 
-def race(
-    data,
-    plan,
-    candidates,
-    state,
-    max_epochs,
-    *,
-    drops,
-    n_threads,
-    validation=None,
-    on_epoch=None,
-):
+def race(task, state, max_epochs, *, drops, n_threads, on_epoch=None):
     """Train all starts; drop the worse half of the running ones at every rung.
 
     Worse are those of a higher objective or, with early stopping, of a higher lowest
@@ -216,9 +206,7 @@ def race(
 
     Parameters
     ----------
-    data : Data
-    plan : Plan
-    candidates : ndarray of CANDIDATE, shape (K,)
+    task : Task
     state : State
         Changed in place.
     max_epochs : int
@@ -226,7 +214,6 @@ def race(
         Whether any is dropped at all.
     n_threads : int
         How many threads share the candidates; the outcome is the same for any number.
-    validation : Validation, optional
     on_epoch : callable, optional
         Called after every epoch with its entries (K,), all candidates in one thread;
         whether it was the last.
@@ -241,20 +228,17 @@ def race(
     while n_epochs < max_epochs and running(state).any():
         n_more = min(rung, max_epochs) - n_epochs
         more = train_in_threads(
-            data,
-            plan,
-            candidates,
+            task,
             state,
             n_more,
             n_threads=n_threads,
             is_divergence_fatal=False,
-            validation=validation,
             on_epoch=on_epoch,
         )
         history = join_histories(history, more)
         n_epochs, rung = n_epochs + n_more, 2 * rung
         if n_epochs < max_epochs:
-            by = "lowest" if plan.stops_early else "last"
+            by = "lowest" if task.plan.stops_early else "last"
             _drop_worse_half(state.progress, by)
     return history
 

@@ -16,9 +16,7 @@ def running(state):
     return state.progress["status"] == Status.RUNNING
 
 
-def train_in_threads(
-    data, plan, candidates, state, max_epochs, *, n_threads, on_epoch=None, **settings
-):
+def train_in_threads(task, state, max_epochs, *, n_threads, on_epoch=None, **settings):
     """`train`, the candidates that are running shared out to threads.
 
     The outcome is the same, to the last digit, for any number of threads. Who is called
@@ -27,9 +25,7 @@ def train_in_threads(
     trained = running(state)
     n_threads = max(1, min(n_threads, trained.sum()))
     if on_epoch is not None or (n_threads == 1 and trained.all()):
-        return train(
-            data, plan, candidates, state, max_epochs, on_epoch=on_epoch, **settings
-        )
+        return train(task, state, max_epochs, on_epoch=on_epoch, **settings)
     # Those that have stopped are left out, or every row would ask them in vain.
     shares = np.array_split(np.flatnonzero(trained), n_threads)
     states = [
@@ -39,14 +35,9 @@ def train_in_threads(
     is_cancelled = threading.Event()
 
     def work(rows, part):
+        share = task._replace(candidates=task.candidates[rows])
         return train(
-            data,
-            plan,
-            candidates[rows],
-            part,
-            max_epochs,
-            is_cancelled=is_cancelled.is_set,
-            **settings,
+            share, part, max_epochs, is_cancelled=is_cancelled.is_set, **settings
         )
 
     with ThreadPoolExecutor(n_threads) as pool:

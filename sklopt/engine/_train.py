@@ -54,8 +54,9 @@ JUMP_ROWS = 1000
 SMALLEST_JUMP = 1e3
 
 
-def objective(data, plan, candidates, phi):
+def objective(task, phi):
     """J(φ) of every candidate, at parameters of shape (K, P); shape (K,)."""
+    data, plan, candidates, _ = task
     n_samples, compiled = len(data.y), data.compiled
     total = np.zeros(len(phi))
     numbers = len(phi) * (row_size(data.X) + 1)
@@ -68,17 +69,17 @@ def objective(data, plan, candidates, phi):
     return total
 
 
-def objectives(data, plan, candidates, published, last):
+def objectives(task, published, last):
     """J of every candidate at the published parameters, and at the last ones.
 
     By how much they differ, where they are not the same, is judged on a sample.
     """
-    J = objective(data, plan, candidates, published)
+    J = objective(task, published)
     if last is published:
         return J, J
-    sample = sample_of(data), plan, candidates
+    sample = task._replace(data=sample_of(task.data))
     with np.errstate(invalid="ignore", over="ignore"):
-        return J, J + (objective(*sample, last) - objective(*sample, published))
+        return J, J + (objective(sample, last) - objective(sample, published))
 
 
 def sample_of(data):
@@ -93,36 +94,37 @@ def sample_of(data):
     return Data(*map(read_only, (data.X[rows], data.y[rows], weight)))
 
 
-def judge_averages(sample, plan, candidates, state, scratch):
-    """Take J of the averaged parameters where it is due, on a sample of the rows."""
+def judge_averages(sample, state, scratch):
+    """Take J of the averaged parameters where it is due; the task is on a sample."""
     if state.clock[Clock.PHASE] != Phase.AVERAGE:
         return
-    scratch.tally["averaged_loss"] = objective(sample, plan, candidates, state.average)
-    state.clock[Clock.PHASE] = Phase.VALIDATE if plan.validates else Phase.CLOSE
+    scratch.tally["averaged_loss"] = objective(sample, state.average)
+    validates = sample.plan.validates
+    state.clock[Clock.PHASE] = Phase.VALIDATE if validates else Phase.CLOSE
 
 
-def judge_start(data, plan, candidates, state, is_new):
+def judge_start(task, state, is_new):
     """Set what later objectives are measured by.
 
     `reference` is the largest of J(0) and J(φ) at the start, over all data so far;
     `trivial` the lowest J of a prediction that heeds no feature.
     """
     constant = np.zeros((len(state.phi), 1))
-    featureless = data._replace(X=data.X[:, :0]), _constant_model(plan), candidates
-    reference = objective(*featureless, constant)
+    featureless = _featureless(task)
+    reference = objective(featureless, constant)
     if is_new and state.phi.any():
-        at_start = objective(data, plan, candidates, state.phi)
-        reference = np.maximum(reference, at_start)
+        reference = np.maximum(reference, objective(task, state.phi))
     elif not is_new:
-        jump = _jump(data, plan, candidates, state)
+        jump = _jump(task, state)
         reference = np.maximum(reference, jump * state.progress["reference"])
     if not np.isfinite(reference).all():
         raise ValueError(TOO_LARGE)
-    if _has_constant(plan):
-        constant[:, 0] = _best_constants(data, plan)[candidates["target"]]
+    if _has_constant(task.plan):
+        constants = _best_constants(task.data, task.plan)
+        constant[:, 0] = constants[task.candidates["target"]]
     progress = state.progress
     progress["reference"] = np.maximum(progress["reference"], reference)
-    progress["trivial"] = objective(*featureless, constant)
+    progress["trivial"] = objective(featureless, constant)
 
 
 def _best_constants(data, plan):
@@ -133,18 +135,20 @@ def _best_constants(data, plan):
     return np.array([best_constant(*loss, y, data.weight) for y in data.y.T])
 
 
-def _jump(data, plan, candidates, state):
+def _jump(task, state):
     """By how much J rises only since the data are not those of the last training."""
     rows = slice(JUMP_ROWS)
-    some = Data(*(array[rows] for array in data))
-    now, before = objective(some, plan, candidates, state.phi), state.progress["final"]
+    some = task._replace(data=Data(*(array[rows] for array in task.data)))
+    now, before = objective(some, state.phi), state.progress["final"]
     has_jumped = (before > 0.0) & (now > SMALLEST_JUMP * before)
     return np.divide(now, before, out=np.ones_like(now), where=has_jumped)
 
 
-def _constant_model(plan):
-    """A plan whose prediction is φ₀; every model predicts 0 at φ = 0."""
-    return plan._replace(model=int(Model.LINEAR), has_head=False, n_weights=0)
+def _featureless(task):
+    """The same with φ₀ as the prediction; every model predicts 0 at φ = 0."""
+    data = task.data._replace(X=task.data.X[:, :0])
+    constant = {"model": int(Model.LINEAR), "has_head": False, "n_weights": 0}
+    return task._replace(data=data, plan=task.plan._replace(**constant))
 
 
 def _has_constant(plan):
@@ -155,14 +159,11 @@ def _has_constant(plan):
 
 
 def train(
-    data,
-    plan,
-    candidates,
+    task,
     state,
     max_epochs,
     *,
     is_divergence_fatal,
-    validation=None,
     is_cancelled=lambda: False,
     on_epoch=None,
 ):
@@ -170,16 +171,12 @@ def train(
 
     Parameters
     ----------
-    data : Data
-    plan : Plan
-    candidates : ndarray of CANDIDATE, shape (K,)
+    task : Task
     state : State
         Where to begin; changed in place. Only candidates that are running go on.
     max_epochs : int
     is_divergence_fatal : bool
         Whether the epoch in which one of them diverges is the last of all.
-    validation : Validation, optional
-        What every epoch is judged on, where the plan validates.
     is_cancelled : callable
         Asked every few milliseconds whether the outcome is still wanted; else the state
         is left in the middle of an epoch.
@@ -191,10 +188,11 @@ def train(
     History
         Of these epochs. Rows of a candidate that has stopped are NaN.
     """
+    data, plan, candidates, validation = task
     scratch = _scratch(data, plan, state)
     is_mapped = mapped_file(data.X) is not None
     budget = CALL_BUDGET // BUDGET_SHARE_OF_FILES if is_mapped else CALL_BUDGET
-    sample = sample_of(data) if plan.averages else None
+    sample = task._replace(data=sample_of(data)) if plan.averages else None
     turn, compiled = _loop(plan), data.compiled
     judged = validation and validation.compiled
     records, n_epochs, capacity = [], 0, 1 if on_epoch else FIRST_RECORD
@@ -210,7 +208,7 @@ def train(
                 if plan.searches_line:
                     search_line(compiled, plan, candidates, state, scratch, budget)
                 if plan.averages:
-                    judge_averages(sample, plan, candidates, state, scratch)
+                    judge_averages(sample, state, scratch)
                 if plan.validates:
                     validate(judged, plan, candidates, state, scratch, budget)
                 let_go(data.X, data.y)

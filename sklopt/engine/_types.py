@@ -201,6 +201,15 @@ class Plan(NamedTuple):
     store_every: int  # of the updates
 
 
+class Task(NamedTuple):
+    """What is to be trained: candidates on one data set, by one plan."""
+
+    data: Data
+    plan: Plan
+    candidates: np.ndarray  # (K,) of CANDIDATE
+    validation: Validation | None = None  # where the plan validates
+
+
 class State(NamedTuple):
     """All that a training needs to go on where it stopped."""
 

@@ -442,21 +442,18 @@ class GaborRegressor(UncertaintyMixin, GradientTrained):
                     f"fit_{name}=False."
                 )
 
-    def _run(self, data, plan, candidates, state, max_epochs, validation, on_epoch):
+    def _run(self, task, state, max_epochs, on_epoch):
         return race(
-            data,
-            plan,
-            candidates,
+            task,
             state,
             max_epochs,
             drops=self.tol is not None,
             n_threads=effective_n_jobs(self.n_jobs),
-            validation=validation,
             on_epoch=on_epoch,
         )
 
-    def _judge_end(self, data, plan, state, is_chunk):
-        mark_saturated(data, plan, state, is_chunk=is_chunk)
+    def _judge_end(self, task, state, is_chunk):
+        mark_saturated(task, state, is_chunk=is_chunk)
 
     def _check_first_chunk(self, data):
         asks_for_spread = self.learning_rate == "auto" or isinstance(self.init, str)

@@ -415,16 +415,13 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
                 f"{origin} has an intercept other than 0, but fit_intercept=False."
             )
 
-    def _run(self, data, plan, candidates, state, max_epochs, validation, on_epoch):
+    def _run(self, task, state, max_epochs, on_epoch):
         return train_in_threads(
-            data,
-            plan,
-            candidates,
+            task,
             state,
             max_epochs,
             n_threads=effective_n_jobs(self.n_jobs),
             is_divergence_fatal=True,
-            validation=validation,
             on_epoch=on_epoch,
         )
 

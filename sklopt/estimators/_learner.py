@@ -27,7 +27,7 @@ from ..engine._rates import AutoRate
 from ..engine._restarts import best_of
 from ..engine._rows import row_size
 from ..engine._train import TOO_LARGE, join_histories, judge_start, objectives
-from ..engine._types import Validation
+from ..engine._types import Task, Validation
 from ..losses import LOSSES
 from ..schedules import SCHEDULES
 from ..solvers import SOLVERS
@@ -56,8 +56,7 @@ class Learner:
       epoch, (K, P), one row a candidate; `_check_start(origin, phi)`: a refusal of such
       that it cannot go on from;
     - `_model_fields(coordinates, n_features)`: the fields of `Plan` that are its own;
-    - `_run(data, plan, candidates, state, max_epochs, validation, on_epoch)`: how
-      candidates are trained;
+    - `_run(task, state, max_epochs, on_epoch)`: how candidates are trained;
     - `_parameters(phi)`: fitted attributes, and `_examine(data)`: a last look at them.
 
     and where it differs from the plain case: `_takes_as_single`, `_basis` and
@@ -98,7 +97,7 @@ class Learner:
     def _check_first_chunk(self, data):
         """Refuse data that tell too little to begin a `partial_fit` with."""
 
-    def _judge_end(self, data, plan, state, is_chunk):
+    def _judge_end(self, task, state, is_chunk):
         """Set the status of candidates that ended in a way of the model's own."""
 
     def _large_gain(self, data):
@@ -211,28 +210,27 @@ class Learner:
         whole = coordinates.data(data)
         inner = self._trained_on(whole, max_epochs)
         validation = held_out and Validation.of(coordinates.data(held_out))
-        training, candidates, plan = self._lowered(inner, validation, training, tol)
+        training, task = self._lowered(inner, validation, training, tol)
         state = training.state
-        plan = tabulated(plan, self.schedule, state.progress, max_epochs, self.max_iter)
-        judge_start(inner, plan, candidates, state, is_new)
+        plan = tabulated(
+            task.plan, self.schedule, state.progress, max_epochs, self.max_iter
+        )
+        task = task._replace(plan=plan)
+        judge_start(task, state, is_new)
         with np.errstate(over="ignore"):
             reference = coordinates.size**2 * state.progress["reference"]
         if not np.isfinite(reference).all():
             raise ValueError(TOO_LARGE)
         training.wake()
         on_epoch = self._listener(training, watch)
-        history = self._run(
-            inner, plan, candidates, state, max_epochs, validation, on_epoch
-        )
-        self._judge_end(inner, plan, state, is_chunk)
-        loss, state.progress["final"] = objectives(
-            inner, plan, candidates, training.outcome, state.phi
-        )
+        history = self._run(task, state, max_epochs, on_epoch)
+        self._judge_end(task, state, is_chunk)
+        loss, state.progress["final"] = objectives(task, training.outcome, state.phi)
         training = training.judged(loss)
         raise_if_diverged(
             type(self).__name__,
             training,
-            candidates,
+            task.candidates,
             history,
             whole,
             getattr(self, "feature_names_in_", None),
@@ -322,7 +320,8 @@ class Learner:
             **loss,
         )
         training = training.under(candidates["rule"][0]).heeding(self.early_stopping)
-        return training.averaging(self.average), candidates, plan
+        task = Task(data, plan, candidates, validation)
+        return training.averaging(self.average), task
 
     def _publish(self, training, dtype):
         """Set the fitted attributes."""

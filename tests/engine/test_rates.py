@@ -281,10 +281,9 @@ def test_rows_count_by_the_curvature_on_their_way_to_a_fit(loss, weighted):
     gram, _ = dense_gram(data, True)
     flattest = np.linalg.eigvalsh(gram)[-1] * min(1.0, np.average(y, weights=s))
     search = rate_of(loss, data, y, schedule="line_search")
-    longest = search._lowered(
-        data._replace(y=y[:, None]), None, search._training, None
-    )[1]
-    assert_allclose(longest["first_rate"], 4 / flattest, rtol=1e-10)
+    data = data._replace(y=y[:, None])
+    _, task = search._lowered(data, None, search._training, None)
+    assert_allclose(task.candidates["first_rate"], 4 / flattest, rtol=1e-10)
 
 
 @pytest.mark.parametrize("fit_intercept", [True, False])

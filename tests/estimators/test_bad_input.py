@@ -200,7 +200,7 @@ def test_features_cannot_change():
 def test_interrupted_training_changes_nothing(error, method, monkeypatch):
     """Even when state had been trained for a while."""
 
-    def interrupted(data, plan, candidates, state, max_epochs, **options):
+    def interrupted(task, state, max_epochs, **options):
         state.phi[:] = 1e6
         state.slots[:] = 1e6
         state.progress["n_epochs"] += 7

@@ -124,9 +124,9 @@ def test_kernels_see_one_kind_of_array(convert, monkeypatch):
     """Else each kind would be compiled anew, or read as what it is not."""
     seen = []
 
-    def spying_train(data, *others, **options):
-        seen.extend(data)
-        return train(data, *others, **options)
+    def spying_train(task, *others, **options):
+        seen.extend(task.data)
+        return train(task, *others, **options)
 
     monkeypatch.setattr(_threads, "train", spying_train)
     model = clone(MODELS["gd"])

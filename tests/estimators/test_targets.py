@@ -147,9 +147,9 @@ def test_threads_share_targets_and_change_no_digit(solver, batch_size, monkeypat
     """Also where targets stop in different epochs."""
     n_at_work = []
 
-    def watched(work, *arguments, **settings):
-        n_at_work.append(len(arguments[2]))
-        return work(*arguments, **settings)
+    def watched(work, task, *arguments, **settings):
+        n_at_work.append(len(task.candidates))
+        return work(task, *arguments, **settings)
 
     train = partial(watched, _threads.train)
     model = make_model(solver, "constant", batch_size, tol=1e-2, max_iter=1000)
