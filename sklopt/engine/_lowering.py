@@ -36,13 +36,22 @@ NEVER = np.iinfo(np.int64).max
 
 AUTO_BATCH_SIZE = 256
 
-# Rows that shuffle="blocks" reads one after the other, and how many blocks it mixes.
-# Two pools of blocks in memory fit into the second cache, as one is fetched while the
-# other is walked. In a file every place costs a read of some bytes.
-SMALLEST_BLOCK, LARGEST_BLOCK = 8, 64  # rows
+# Rows that shuffle="blocks" reads one after the other. Those of a block may be alike,
+# and then are as noisy as that many times one of them: with no more rows than features
+# it is at most twice the noise of rows drawn one by one.
+SMALLEST_BLOCK, NARROWEST_BLOCK, LARGEST_BLOCK = 8, 16, 32  # the second of few features
 NUMBERS_OF_A_BLOCK = 3 * 2**10
+
+# Rows that are shuffled together, from as many blocks as can be. Two pools in memory
+# fit into the second cache, as one is fetched while the other is walked.
+NUMBERS_OF_A_POOL = 48 * 2**10
+LARGEST_POOL = 2**14  # rows
+FEWEST_BLOCKS = 16
+
+# In a file larger than this every place costs a read.
+LARGEST_CACHED_FILE = 2**28  # bytes
 BYTES_OF_A_READ = 2**19
-POOL_BLOCKS = 16
+BYTES_OF_A_POOL = 2**23
 
 # An exponential average is of about the last 1000 updates, and before there are so many
 # of the last ninth of them: the start is forgotten in time.
@@ -192,17 +201,38 @@ def lower_schedule(schedule, max_iter):
     raise TypeError(f"{schedule!r} has no place in the engine")
 
 
-def lower_block_size(shuffle, X):
-    """Rows that are read one after the other; 0 where each is drawn alone.
+def lower_order(shuffle, batch_size, X):
+    """In which order rows are visited.
 
-    In memory it is the same for all types of X, and so is the order then.
+    `block_size` of them are read one after the other, 0 where each is drawn alone, and
+    `pool_size` are shuffled together. But for large files the order depends on the
+    shape of X only.
     """
-    if shuffle != "blocks":
-        return 0
-    n_features = max(1, X.shape[1])
-    if mapped_file(X) is not None:
-        return max(LARGEST_BLOCK, BYTES_OF_A_READ // (n_features * X.dtype.itemsize))
-    return min(LARGEST_BLOCK, max(SMALLEST_BLOCK, NUMBERS_OF_A_BLOCK // n_features))
+    n_samples, n_features = X.shape
+    is_shuffled = bool(shuffle and batch_size < n_samples)
+    if not is_shuffled or shuffle != "blocks":
+        return {"is_shuffled": is_shuffled, "block_size": 0, "pool_size": n_samples}
+    n_features = max(1, n_features)
+    if mapped_file(X) is not None and X.nbytes > LARGEST_CACHED_FILE:
+        row_bytes = n_features * X.dtype.itemsize
+        block_size, pool_size = (
+            BYTES_OF_A_READ // row_bytes,
+            BYTES_OF_A_POOL // row_bytes,
+        )
+    else:
+        block_size = min(max(NARROWEST_BLOCK, n_features), LARGEST_BLOCK)
+        block_size = min(block_size, NUMBERS_OF_A_BLOCK // n_features)
+        pool_size = min(NUMBERS_OF_A_POOL // n_features, LARGEST_POOL)
+    block_size = max(block_size, SMALLEST_BLOCK)
+    most_blocks = max(pool_size // block_size, FEWEST_BLOCKS)
+    # Pools of one size: an epoch ends with the last, whatever that is made of.
+    n_blocks = -(-n_samples // block_size)
+    n_pools = -(-n_blocks // most_blocks)
+    return {
+        "is_shuffled": True,
+        "block_size": block_size,
+        "pool_size": -(-n_blocks // n_pools) * block_size,
+    }
 
 
 def lower_loss(loss):
@@ -294,8 +324,9 @@ def lower_plan(
     loss,
     loss_parameter,
     batch_size,
-    shuffle,
+    is_shuffled,
     block_size,
+    pool_size,
     seed,
     tol,
     validates,
@@ -303,8 +334,6 @@ def lower_plan(
     store_path,
 ):
     """What the candidates share. One type a field, or the loop is compiled again."""
-    is_shuffled = bool(shuffle and batch_size < n_samples)
-    block_size = block_size if is_shuffled else 0
     clips = bool(np.isfinite(candidates["largest_norm"]).any())
     averages = bool((candidates["average_from"] < NEVER).any())
     store = lower_store(store_path)
@@ -329,7 +358,7 @@ def lower_plan(
         batch_size=int(batch_size),
         is_shuffled=is_shuffled,
         block_size=block_size,
-        pool_size=POOL_BLOCKS * block_size if block_size else n_samples,
+        pool_size=pool_size,
         seed=int(seed),
         looks_ahead=bool((candidates["rule"] == Rule.NESTEROV).any()),
         searches_line=bool((candidates["schedule"] == Schedule.LINE_SEARCH).any()),

@@ -105,13 +105,17 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
         looks at the objective of the last ones, and `path_` is made of them.
     shuffle : bool or "blocks", default=True
         Whether every epoch draws a new order of the rows. "blocks" reads blocks of 8 to
-        64 neighbouring rows in random order and shuffles the rows of 16 blocks at a
-        time, which takes two thirds of the time for data larger than the processor's
-        cache, and mixes sorted data nearly as well. The blocks begin elsewhere in every
-        epoch. Those of a file (`numpy.memmap`) have half a megabyte; such an X,
-        C-ordered and of float64 or float32, may be larger than memory, as no more of it
-        than some megabytes is held at a time. Rows for validation are then passed, not
-        split off, and `compute_covariance` is not asked for.
+        32 neighbouring rows in random order and shuffles as many at a time as the
+        processor's second cache holds, some 50,000 numbers, which takes two thirds of
+        the time for data larger than that. The blocks begin elsewhere in every epoch.
+        Sorted data are mixed nearly as well: rows of a block may be alike, which up to
+        doubles the noise of the gradient. Of a file (`numpy.memmap`) larger than 256 MB
+        blocks have half a megabyte, and 16 are shuffled at a time. Such an X, C-ordered
+        and of float64 or float32, may be larger than memory, as no more of it than some
+        megabytes is held at a time; its rows are better mixed when they are written, as
+        of a sorted file the last few reads would count for too much. Rows for
+        validation are then passed, not split off, and `compute_covariance` is not asked
+        for.
     random_state : int, RandomState instance or None, default=None
         Where the order of the rows comes from.
     warm_start : bool, default=False
@@ -205,12 +209,12 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
     is half of what is stable: 1/L for gd and sgd, (1+β)/((1−β)L) for momentum and
     (1+β)/(3(1−β)L) for nesterov. On mini-batches it is 1/(2𝓛), 𝓛 the expected
     smoothness of Gower et al. [2]_, or less where the gradient's noise would cost more
-    than 0.2 % of the lowest loss; a last mini-batch of very few rows, as 257 samples
-    leave one to batches of 256, asks for a low rate then. For adam it is 0.05·rms(y)/Σⱼ
-    rms(zⱼ) with z = (1, x), so that a step of length α in every parameter moves the
-    predictions by at most a twentieth of the targets' size; with a log link that size
-    is 1 + |log mean y|. For ``"line_search"``, whose rate is the longest step
-    considered, it is 4/L.
+    than 0.2 % of the lowest loss, each row being drawn for itself; a last mini-batch of
+    very few rows, as 257 samples leave one to batches of 256, asks for a low rate then.
+    For adam it is 0.05·rms(y)/Σⱼ rms(zⱼ) with z = (1, x), so that a step of length α in
+    every parameter moves the predictions by at most a twentieth of the targets' size;
+    with a log link that size is 1 + |log mean y|. For ``"line_search"``, whose rate is
+    the longest step considered, it is 4/L.
 
     L takes the largest second derivative of the loss, 2 for the squared losses. Others
     have none, so that it comes from the data. For absolute_error and

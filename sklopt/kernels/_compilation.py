@@ -56,13 +56,15 @@ class InlinedLibrary(JITCodeLibrary):
 class _EntryCompiler(Compiler):
     """Numba's own passes, with no garbage collection meanwhile.
 
-    They make many objects and little garbage, so that looking for it is in vain.
+    They make many objects and little garbage, so that looking for it is in vain. It is
+    enabled for all threads or for none: one that disables it meanwhile, to stay so, is
+    not heard.
     """
 
     def compile_extra(self, function):
         was_enabled = gc.isenabled()
-        gc.disable()
         try:
+            gc.disable()
             return super().compile_extra(function)
         finally:
             if was_enabled:

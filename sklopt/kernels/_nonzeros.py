@@ -88,7 +88,7 @@ def fold_scale(plan, phi, tally, k):
     """w = scale · v again in φ₁…φ_d."""
     for p in range(1, plan.n_weights + 1):
         phi[k, p] *= tally.scale
-    tally.square *= tally.scale * tally.scale
+    tally.square = square_of(plan, phi, k)
     tally.scale = 1.0
 
 

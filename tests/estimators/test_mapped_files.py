@@ -10,7 +10,8 @@ from cases import parameters
 from numpy.testing import assert_allclose, assert_array_equal
 
 from sklopt import GradientRegressor
-from sklopt.engine._lowering import LARGEST_BLOCK, lower_block_size
+from sklopt.engine import _lowering
+from sklopt.engine._lowering import lower_order
 from sklopt.engine._rows import mapped_file
 
 MEGABYTE = 2**20
@@ -81,10 +82,8 @@ def test_a_mapped_file_is_learnt_like_an_array(problem, tmp_path, shuffle, mode)
     model = GradientRegressor(
         "sgd", learning_rate=0.05, batch_size=7, shuffle=shuffle, max_iter=30, tol=None
     ).set_params(random_state=0)
+    # joblib hands files to its workers: they must not change what is learnt.
     from_file = parameters(model.fit(mapped(X, tmp_path / "X", mode), y))
-    if shuffle == "blocks" and mode != "c":
-        # All rows are fewer than one read of a file, so that they are one pool.
-        model.set_params(shuffle=True)
     assert_array_equal(from_file, parameters(model.fit(X, y)))
 
 
@@ -108,11 +107,27 @@ def test_changes_of_a_mapped_array_survive_a_fit(problem, tmp_path, mode):
     assert_allclose(model.coef_, model.fit(X, y).coef_, rtol=1e-12)
 
 
-def test_files_are_read_in_larger_blocks(tmp_path):
-    X = np.zeros((10, 4))
+def test_large_files_are_read_in_larger_blocks(tmp_path, monkeypatch):
+    X = np.zeros((300_000, 4))
     view = mapped(X, tmp_path / "X", "r")[2:, :]
     assert mapped_file(np.asarray(view)) is not None
     assert mapped_file(X) is None
-    assert lower_block_size("blocks", X) == LARGEST_BLOCK
-    assert lower_block_size("blocks", view) * view[0].nbytes == MEGABYTE // 2
-    assert lower_block_size(True, view) == 0
+    in_memory = lower_order("blocks", 1, X)
+    assert lower_order("blocks", 1, view) == in_memory
+    monkeypatch.setattr(_lowering, "LARGEST_CACHED_FILE", view.nbytes - 1)
+    assert lower_order("blocks", 1, X) == in_memory
+    order = lower_order("blocks", 1, view)
+    assert order["block_size"] * view[0].nbytes == MEGABYTE // 2
+    assert 4 * MEGABYTE < order["pool_size"] * view[0].nbytes <= 8 * MEGABYTE
+    assert lower_order(True, 1, view)["block_size"] == 0
+
+
+def test_rows_of_a_large_file_that_are_one_read_are_one_pool(
+    problem, tmp_path, monkeypatch
+):
+    X, y = problem
+    monkeypatch.setattr(_lowering, "LARGEST_CACHED_FILE", 0)
+    model = GradientRegressor("sgd", batch_size=7, max_iter=3, tol=None, random_state=0)
+    expected = parameters(model.fit(X, y))
+    model.set_params(shuffle="blocks").fit(mapped(X, tmp_path / "X", "r"), y)
+    assert_array_equal(parameters(model), expected)
