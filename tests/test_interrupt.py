@@ -4,6 +4,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -147,6 +148,32 @@ def test_no_signal_is_forgotten(params):
             signal.setitimer(signal.ITIMER_REAL, 0)
             assert n_signals == heard + 1
     finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.parametrize("name", ["cholesky", "eigh", "lstsq"])
+def test_no_decomposition_is_waited_for(name, monkeypatch):
+    """Of thousands of features it takes seconds; this one would take for ever."""
+    is_over = threading.Event()
+
+    def endless(*_, **__):
+        is_over.wait(PATIENCE)
+        raise np.linalg.LinAlgError
+
+    def hear(signal_number, frame):
+        raise Heard
+
+    monkeypatch.setattr(np.linalg, name, endless)
+    x = np.random.default_rng(0).standard_normal(100)
+    X = np.column_stack([x, x])  # of which one of the three kinds follows the other
+    before = signal.signal(signal.SIGALRM, hear)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.2)
+        with pytest.raises(Heard):
+            GradientRegressor(precompute=True).fit(X, x)
+    finally:
+        is_over.set()
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
 

@@ -12,19 +12,24 @@ hold the data in full precision, not their squares.
 
 import os
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from functools import partial, reduce
+from operator import iadd
 
 import numpy as np
-from scipy.linalg import eigh
+from scipy.linalg import bandwidth, cho_solve, solve_triangular
 
 from ._blas import one_blas_thread
-from ._curvature import LARGEST_DENSE
 from ._rows import as_dense, let_go, row_blocks, row_size
 from ._types import Data, read_only
 
 # It pays from so many numbers in X on, and if rows are so much fewer afterwards.
 SMALLEST_DATA = 2**17
 SMALLEST_GAIN = 4
+
+# About ten matrices of the size of A are held at once. Without being asked for, A has
+# at most so many numbers, which are 32 MB, or this share of those of X.
+SMALL_PRODUCTS = 2**22
+SHARE_OF_DATA = 1 / 16
 
 # What a multiply-add of the products costs, in those of the loop.
 COST_OF_PRODUCT = 1 / 8
@@ -34,27 +39,28 @@ COST_OF_PRODUCT = 1 / 8
 AGREEMENT = 1e-7
 ROUNDING = 1e-26
 
-# Singular values below this share of the largest count as none in the rough fit.
+# Singular values below about this share of the largest count little in the rough fit;
+# well above it, every refinement gains some eight digits.
 ROUGH = 1e-4
+N_REFINEMENTS = 3
 
 
 def is_possible(data):
     """Whether the equivalent rows are no more than the samples."""
-    n_samples, n_features = data.X.shape
-    return n_samples >= n_features + 1 + data.y.shape[1]
+    return data.X.shape[0] >= _n_columns(data)
 
 
 def pays(data, max_epochs):
     """Whether training for that many epochs is faster from sufficient statistics."""
-    n_samples, n_features = data.X.shape
-    n_columns = n_features + 1 + data.y.shape[1]
+    n_samples = data.X.shape[0]
+    n_products = _n_columns(data) ** 2
     epoch = n_samples * (row_size(data.X) + 1 + data.y.shape[1])
     return (
         is_possible(data)
         and data.X.size >= SMALLEST_DATA
-        and n_features < LARGEST_DENSE
-        and epoch >= SMALLEST_GAIN * n_columns**2
-        and max_epochs * epoch >= COST_OF_PRODUCT * n_samples * n_columns**2
+        and n_products <= max(SMALL_PRODUCTS, SHARE_OF_DATA * epoch)
+        and epoch >= SMALLEST_GAIN * n_products
+        and max_epochs * epoch >= COST_OF_PRODUCT * n_samples * n_products
     )
 
 
@@ -68,71 +74,64 @@ def condensed(data):
     None where products in double precision cannot hold J: a row that outweighs all
     others, or a column whose squares underflow, leaves of the rest not enough digits.
     """
-    n_samples, n_features = data.X.shape
-    # What leaves the range of double precision shows as what is not finite.
-    with np.errstate(all="ignore"):
-        rough, centre = _rough_fit(data)
-        products = sum(_by_blocks(data, partial(_products, data, rough, centre)))
-        if not np.isfinite(products).all():
-            return None
-        root = _root(products)
-        n_rows = len(root)
-        root *= np.sqrt(n_rows / n_samples)
-        Z, y = root[:, : n_features + 1], root[:, n_features + 1 :]
-        Z[:, 1:] += np.outer(Z[:, 0], centre)
-        y = y + Z @ rough.T
-    if not (np.isfinite(Z).all() and np.isfinite(y).all()):
-        return None
-    no_weight = data.weight[:0].astype(np.float64)
-    result = Data(*map(read_only, (Z[:, 1:], y, no_weight, Z[:, 0])))
-    return result if _has_the_objective_of(data, result) else None
+    n_samples = len(data.y)
+    fit = _rough_fit(data)
+    products = reduce(iadd, _by_blocks(data, partial(_products, data, *fit)))
+    few = _elsewhere(_equivalent, *fit, products, n_samples)
+    is_trained = np.broadcast_to(True, (1, n_samples))
+    return _confirmed(data, [few], is_trained, np.array([n_samples]))[0]
 
 
-def _has_the_objective_of(data, few):
-    """Whether J agrees where it is lowest on the few rows.
-
-    Digits that the products have lost are free for the fit to few rows to make use of;
-    the samples know nothing of them.
-    """
-    Z = np.column_stack([few.bias, few.X])
-    size = np.abs(Z).max(axis=0)
-    size = np.where(size > 0, size, 1.0)
-    with np.errstate(all="ignore"):
-        phi = np.linalg.lstsq(Z / size, few.y, rcond=None)[0].T / size
-        on_few = ((Z @ phi.T - few.y) ** 2).mean(axis=0)
-        on_all, of_y = sum(_by_blocks(data, partial(_squares, data, phi))) / len(data.y)
-    tolerance = AGREEMENT * on_all + ROUNDING * of_y
-    return bool((np.abs(on_all - on_few) <= tolerance).all())
-
-
-def _squares(data, phi, rows):
-    """Σ s r² and Σ s y² of a block of rows, (2, n_targets)."""
-    y = data.y[rows].astype(np.float64)
-    residual = data.X[rows] @ phi[:, 1:].T + phi[:, 0] - y
-    weight = data.weight[rows] if data.weight.size else np.ones(len(y))
-    is_there = weight > 0  # 0 times what overflows
-    weight = weight[is_there].astype(np.float64)
-    return np.array([weight @ part[is_there] ** 2 for part in (residual, y)])
+def _n_columns(data):
+    """Columns of [Z Y], which are the rows of a square root of A."""
+    return data.X.shape[1] + 1 + data.y.shape[1]
 
 
 def _rough_fit(data):
-    """Least squares of a few rows (n_targets, d + 1), and their mean (d,).
+    """Least squares of a few rows (n_targets, d + 1), and their mean (d,)."""
+    sample, middle, centre, size = _elsewhere(_sample, data)
+    n_targets, n_features = sample.y.shape[1], sample.X.shape[1]
+    nothing = np.zeros((n_targets, n_features + 1)), np.zeros(n_features)
+    products = reduce(iadd, _by_blocks(sample, partial(_products, sample, *nothing)))
+    w = _elsewhere(_rough_coefficients, sample, products)
+    with np.errstate(all="ignore"):  # what is not finite then shows in the products
+        w /= size
+    return np.column_stack([middle - w @ centre, w]), centre
 
-    Rows with weight, from all over the data. Directions in which they hardly vary are
-    left out: a large coefficient would amplify the rounding that it is to spare.
-    """
+
+def _sample(data):
+    """Rows with weight, from all over the data, less their mean and on one scale."""
     rows = np.flatnonzero(data.weight) if data.weight.size else np.arange(len(data.y))
     n_rows = min(len(rows), 4 * (data.X.shape[1] + 1))
     rows = rows[np.linspace(0, len(rows) - 1, n_rows).astype(int)]
     X = as_dense(data.X[rows]).astype(np.float64)
     y = data.y[rows].astype(np.float64)
-    centre = X.mean(axis=0)
+    centre, middle = X.mean(axis=0), y.mean(axis=0)
     X -= centre
     size = np.abs(X).max(axis=0)
     size = np.where(size > 0, size, 1.0)
-    mean = y.mean(axis=0)
-    w = np.linalg.lstsq(X / size, y - mean, rcond=ROUGH)[0].T / size
-    return np.column_stack([mean - w @ centre, w]), centre
+    X /= size
+    return Data(X, y - middle, data.weight[:0]), middle, centre, size
+
+
+def _rough_coefficients(sample, products):
+    """Least squares without an intercept, (n_targets, d), or 0 where there is none.
+
+    Directions in which the rows hardly vary are held back: a large coefficient would
+    amplify the rounding that the fit is to spare. What that costs in the others is made
+    up for by fitting what is left of y again.
+    """
+    X, y = sample.X, sample.y
+    n_features = X.shape[1]
+    gram, size = _on_one_scale(products[1 : n_features + 1, 1 : n_features + 1])
+    gram.flat[:: n_features + 1] += ROUGH**2 * n_features
+    root = _triangular_root(gram)
+    w = np.zeros((n_features, y.shape[1]))
+    if root is not None:
+        for _ in range(N_REFINEMENTS):
+            pull = (X.T @ (y - X @ w)) / size[:, np.newaxis]
+            w += cho_solve((root, False), pull) / size[:, np.newaxis]
+    return w.T
 
 
 def _products(data, rough, centre, rows):
@@ -151,26 +150,138 @@ def _products(data, rough, centre, rows):
     return B.T @ B
 
 
-def _by_blocks(data, part):
-    """What `part` makes of every block of rows, in order; the cores share them."""
+def _equivalent(rough, centre, products, total):
+    """Few rows with those products, as the mean of rows of that total weight, or None.
 
-    def quiet(rows):
-        with np.errstate(all="ignore"):  # each thread has its own
-            return part(rows)
-
-    n_columns = data.X.shape[1] + 1 + data.y.shape[1]
-    pool = ThreadPoolExecutor(os.cpu_count())
-    try:
-        for result in pool.map(quiet, row_blocks(data.X, n_columns)):
-            yield result
-            let_go(data.X)
-    finally:
-        pool.shutdown(cancel_futures=True)  # or Ctrl-C would wait for all of them
+    None where a number leaves the range of double precision.
+    """
+    if not np.isfinite(products).all():
+        return None
+    n_features = len(centre)
+    root = _root(products)
+    root *= np.sqrt(len(root) / total)
+    Z, y = root[:, : n_features + 1], root[:, n_features + 1 :]
+    Z[:, 1:] += np.outer(Z[:, 0], centre)
+    y = y + Z @ rough.T
+    if not (np.isfinite(Z).all() and np.isfinite(y).all()):
+        return None
+    return Data(*map(read_only, (Z[:, 1:], y, np.empty(0), Z[:, 0])))
 
 
 def _root(products):
-    """R with RᵀR = products, which may be singular; every column to its own scale."""
+    """R with RᵀR = products, which may be singular; every column to its own scale.
+
+    Cholesky's, or where that would take roots of mere rounding, one of eigenvectors.
+    """
+    scaled, _ = _on_one_scale(products)
+    root = _triangular_root(scaled)
+    if root is None:
+        values, vectors = np.linalg.eigh(scaled)
+        root = np.sqrt(np.maximum(values, 0.0))[:, np.newaxis] * vectors.T
+    return root * np.sqrt(products.diagonal())  # a column of 0 stays one
+
+
+def _triangular_root(products):
+    """Cholesky's upper triangle, or None where not every pivot is above rounding."""
+    try:
+        root = np.linalg.cholesky(products, upper=True)
+    except np.linalg.LinAlgError:
+        return None
+    rounding = len(root) * np.finfo(np.float64).eps
+    return root if root.diagonal().min() ** 2 > rounding else None
+
+
+def _on_one_scale(products):
+    """The products of columns of length 1, and the lengths; 1 for a column of 0."""
     size = np.sqrt(products.diagonal())
     size = np.where(size > 0, size, 1.0)
-    values, vectors = eigh(products / size / size[:, np.newaxis])
-    return np.sqrt(np.maximum(values, 0.0))[:, np.newaxis] * vectors.T * size
+    return products / size / size[:, np.newaxis], size
+
+
+def _confirmed(data, few, is_trained, weights):
+    """The sets of few rows, but None for one with another J than its training set.
+
+    J is compared where it is lowest on the few rows: digits that the products have lost
+    are free for the fit to few rows to make use of; the samples know nothing of them.
+
+    `is_trained` (n_sets, n_samples) tells what is in each training set, and `weights`
+    (n_sets,) how much that weighs.
+    """
+    present = np.array([part is not None for part in few])
+    if not present.any():
+        return few
+    lowest = _on_cores(_lowest, [part for part in few if part is not None])
+    phi, on_few = map(np.array, zip(*lowest, strict=True))
+    part = partial(_squares, data, phi, is_trained[present])
+    sums = reduce(iadd, _by_blocks(data, part))
+    with np.errstate(all="ignore"):
+        on_all, of_y = sums / weights[present, np.newaxis]
+        tolerance = AGREEMENT * on_all + ROUNDING * of_y
+        present[present] = (np.abs(on_all - on_few) <= tolerance).all(axis=1)
+    return [part if agrees else None for part, agrees in zip(few, present, strict=True)]
+
+
+def _lowest(few):
+    """Where J is lowest (n_targets, d + 1), and what it is there (n_targets,)."""
+    Z = np.column_stack([few.bias, few.X])
+    n_params = Z.shape[1]
+    if bandwidth(Z)[0] == 0 and Z.diagonal().all():
+        upper, y = Z[:n_params], few.y[:n_params]
+        phi = solve_triangular(upper, y, check_finite=False).T
+    else:
+        size = np.abs(Z).max(axis=0)
+        size = np.where(size > 0, size, 1.0)
+        phi = np.linalg.lstsq(Z / size, few.y, rcond=None)[0].T / size
+    return phi, ((Z @ phi.T - few.y) ** 2).mean(axis=0)
+
+
+def _squares(data, phi, is_trained, rows):
+    """Σ s r² and Σ s y² of the block's rows of each set, (2, n_sets, n_targets).
+
+    Each set has parameters of its own, φ (n_sets, n_targets, d + 1).
+    """
+    y = data.y[rows].astype(np.float64).T
+    n_sets, n_targets, n_params = phi.shape
+    phi = phi.reshape(n_sets * n_targets, n_params)
+    fit = phi[:, 1:] @ data.X[rows].T + phi[:, :1]
+    residual = fit.reshape(n_sets, n_targets, -1) - y
+    both = np.array([residual, np.broadcast_to(y, residual.shape)])
+    weight = data.weight[rows].astype(np.float64) if data.weight.size else 1.0
+    weight = (weight * is_trained[:, rows])[:, np.newaxis]
+    # Not their product alone: 0 times what overflows.
+    return np.where(weight > 0, weight * both**2, 0.0).sum(axis=-1)
+
+
+def _by_blocks(data, part):
+    """What `part` makes of every block of rows, in order; the cores share them."""
+    n_columns = _n_columns(data)
+    # Products of fewer rows than columns are slow to make, and to add up.
+    blocks = row_blocks(data.X, n_columns, at_least=n_columns)
+    for result in _on_cores(part, blocks):
+        yield result
+        let_go(data.X)
+
+
+def _elsewhere(function, *args):
+    """What a function returns that takes so long that Ctrl-C is to be heard in it."""
+    (result,) = _on_cores(lambda _: function(*args), [None])
+    return result
+
+
+def _on_cores(function, items):
+    """What a function makes of every item, in order, in threads.
+
+    Ctrl-C waits for none of them: what has begun comes to its end unheeded.
+    """
+
+    def quiet(item):
+        with np.errstate(all="ignore"):  # each thread has its own
+            return function(item)
+
+    pool = ThreadPoolExecutor(os.cpu_count())
+    try:
+        yield from pool.map(quiet, items)
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    pool.shutdown()

@@ -15,9 +15,14 @@ from scipy.sparse import issparse
 NUMBERS_AT_ONCE = 2**18
 
 
-def row_blocks(X, n_numbers):
+def rows_at_once(n_numbers, at_least=1):
+    """Rows of a block, of each of which so many numbers are made."""
+    return max(at_least, NUMBERS_AT_ONCE // n_numbers)
+
+
+def row_blocks(X, n_numbers, at_least=1):
     """Slices of the rows of X, of each of which so many numbers are made."""
-    n_rows = max(1, NUMBERS_AT_ONCE // n_numbers)
+    n_rows = rows_at_once(n_numbers, at_least)
     for first in range(0, X.shape[0], n_rows):
         yield slice(first, first + n_rows)
         let_go(X)

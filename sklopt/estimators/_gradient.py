@@ -132,9 +132,9 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
         Whether full batches are trained on sufficient statistics, the products of the
         columns of X and y: after one pass over X an epoch costs O(n_features²) instead
         of a look at every number of X, for the same steps. ``"auto"`` where it is
-        expected to be faster, of less than 500 features; for True and thousands, one
-        step of it takes seconds in which Ctrl-C waits. Mini-batches do not use it, and
-        True is refused where the loss is not the squared error.
+        expected to be faster, and n_features² numbers are no more than 32 MB or a
+        sixteenth of X; about ten times that memory is used. Mini-batches do not use it,
+        and True is refused where the loss is not the squared error.
     compute_covariance : bool, default=False
         Whether to compute `covariance_`: a pass over X of n_samples · n_features²
         operations. For the squared error only.

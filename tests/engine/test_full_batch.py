@@ -122,6 +122,19 @@ def test_columns_that_depend_on_each_other():
     assert_same_training(*both_ways(X, y, weights, solver="nesterov"))
 
 
+def test_columns_of_zeros_stay_zeros_among_others_that_depend_on_each_other():
+    """Categories that no sample is of, or one, beside an intercept."""
+    rng = np.random.default_rng(0)
+    categories = np.minimum(rng.geometric(0.1, 3000), 59)
+    X = np.column_stack([np.eye(60)[categories], rng.standard_normal((3000, 12))])
+    is_empty = ~X.any(axis=0)
+    assert is_empty.any()
+    y = X @ rng.standard_normal(72) + 0.1 * rng.standard_normal(3000)
+    few = condensed(Data(X, y[:, None], np.empty(0)))
+    assert_array_equal(few.X[:, is_empty], 0.0)
+    assert_same_training(*both_ways(X, y, None, solver="adam"))
+
+
 def test_every_digit_is_the_same_at_any_number_of_threads(monkeypatch):
     X, y, weights = make_problem(n_samples=5000)
     monkeypatch.setattr(_rows, "NUMBERS_AT_ONCE", 4000)
@@ -140,7 +153,28 @@ def test_it_is_taken_where_it_pays():
     assert not pays(data._replace(X=np.empty((1000, 10))), 1000)  # small anyway
     assert not pays(data, 1)  # products cost more than an epoch
     assert not pays(data._replace(X=np.empty((500, 499))), 1000)  # as many columns
-    assert not pays(data._replace(X=np.empty((40_000, 600))), 1000)  # too many
+
+
+@pytest.mark.parametrize(
+    ("shape", "is_taken"),
+    [
+        ((40_000, 600), True),
+        ((20_000, 2000), True),
+        ((20_000, 4000), False),  # products of a fifth of the memory of X
+        ((400_000, 4000), True),
+    ],
+)
+def test_products_are_small_beside_the_data(shape, is_taken):
+    X = np.broadcast_to(0.0, shape)
+    assert pays(Data(X, X[:, :1], np.empty(0)), 1000) == is_taken
+
+
+@pytest.mark.parametrize("kind", ["any", "one-hot"])
+def test_same_steps_for_many_features(kind):
+    X, y, weights = make_problem(n_samples=2000, n_features=520, offset=1.0)
+    if kind == "one-hot":
+        X[:, 20:] = np.eye(500)[np.random.default_rng(1).integers(0, 500, 2000)]
+    assert_same_training(*both_ways(X, y, weights, solver="nesterov"))
 
 
 @pytest.mark.parametrize(
