@@ -8,6 +8,9 @@ samples, an epoch costs O(d²) instead of O(nd), and takes the same steps.
 Products lose digits where columns are far from 0, or y is nearly a function of X. So A
 is taken of X − c and of the residuals of a rough fit, and R is shifted back: its rows
 hold the data in full precision, not their squares.
+
+A is a sum over rows: the A of all rows but those of a fold is that of all less the
+fold's. So the training sets of a cross-validation cost no more than one look at X.
 """
 
 import os
@@ -19,7 +22,7 @@ import numpy as np
 from scipy.linalg import bandwidth, cho_solve, solve_triangular
 
 from ._blas import one_blas_thread
-from ._rows import as_dense, let_go, row_blocks, row_size
+from ._rows import as_dense, let_go, row_blocks, row_size, rows_at_once
 from ._types import Data, read_only
 
 # It pays from so many numbers in X on, and if rows are so much fewer afterwards.
@@ -80,6 +83,41 @@ def condensed(data):
     few = _elsewhere(_equivalent, *fit, products, n_samples)
     is_trained = np.broadcast_to(True, (1, n_samples))
     return _confirmed(data, [few], is_trained, np.array([n_samples]))[0]
+
+
+@one_blas_thread()
+def complements(data, tests):
+    """What `condensed` makes of all rows but those of each fold, from one look at X.
+
+    Parameters
+    ----------
+    data : Data
+        All rows. The weights of each training set count relative to their mean, as if
+        they had been divided by it.
+    tests : sequence of arrays of row numbers
+        The rows that each fold leaves out, as `split` of scikit-learn's splitters gives
+        them second. Folds may overlap, and need not make up the whole.
+
+    Returns
+    -------
+    list of Data or None
+        One data set a fold, with the J of a training on its complement. None where
+        products in double precision cannot hold that, or if the complement has fewer
+        rows than are needed.
+    """
+    is_trained = np.ones((len(tests), len(data.y)), dtype=bool)
+    for k, rows in enumerate(tests):
+        is_trained[k, rows] = False
+    is_enough = is_trained.sum(axis=1) >= _n_columns(data)
+    fit = _rough_fit(data)
+    whole, folds = _products_of_folds(data, fit, is_trained)
+    weights = whole[0, 0] - folds[:, 0, 0]
+
+    def of_complement(k):
+        return _equivalent(*fit, whole - folds[k], weights[k]) if is_enough[k] else None
+
+    few = list(_on_cores(of_complement, range(len(tests))))
+    return _confirmed(data, few, is_trained, weights)
 
 
 def _n_columns(data):
@@ -148,6 +186,38 @@ def _products(data, rough, centre, rows):
         B *= np.sqrt(data.weight[rows], dtype=np.float64)[:, np.newaxis]
         B[data.weight[rows] == 0] = 0.0  # 0 times what overflows
     return B.T @ B
+
+
+def _products_of_folds(data, fit, is_trained):
+    """A of all rows, and of those of each fold (n_folds, …), from one look at X."""
+    folds = [np.flatnonzero(~trained) for trained in is_trained]
+    is_covered = np.zeros(len(data.y), dtype=bool)
+    adds_up = np.ones(len(folds) + 1, dtype=bool)  # to all rows, each of them once
+    for k, rows in enumerate(folds):
+        adds_up[k] = not is_covered[rows].any()
+        is_covered[rows] |= adds_up[k]
+    groups = [*folds, np.flatnonzero(~is_covered)]
+    n_columns = _n_columns(data)
+    blocks, owners = _in_order(groups, rows_at_once(n_columns, at_least=n_columns))
+    products = np.zeros((len(groups), n_columns, n_columns))
+    parts = _by_blocks(data, partial(_products, data, *fit), blocks)
+    for k, part in zip(owners, parts, strict=True):
+        products[k] += part
+    return products[adds_up].sum(axis=0), products[:-1]
+
+
+def _in_order(groups, n_rows):
+    """Blocks of rows of each group, and its number; as they lie in X one after another.
+
+    So X, which may be a file, is gone through once.
+    """
+    blocks = [
+        (rows[first : first + n_rows], k)
+        for k, rows in enumerate(groups)
+        for first in range(0, len(rows), n_rows)
+    ]
+    blocks.sort(key=lambda block: block[0][0])
+    return tuple(zip(*blocks, strict=True))
 
 
 def _equivalent(rough, centre, products, total):
@@ -252,11 +322,11 @@ def _squares(data, phi, is_trained, rows):
     return np.where(weight > 0, weight * both**2, 0.0).sum(axis=-1)
 
 
-def _by_blocks(data, part):
+def _by_blocks(data, part, blocks=None):
     """What `part` makes of every block of rows, in order; the cores share them."""
     n_columns = _n_columns(data)
     # Products of fewer rows than columns are slow to make, and to add up.
-    blocks = row_blocks(data.X, n_columns, at_least=n_columns)
+    blocks = blocks or row_blocks(data.X, n_columns, at_least=n_columns)
     for result in _on_cores(part, blocks):
         yield result
         let_go(data.X)
