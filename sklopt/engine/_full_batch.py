@@ -200,9 +200,9 @@ def _products_of_folds(data, fit, is_trained):
     n_columns = _n_columns(data)
     blocks, owners = _in_order(groups, rows_at_once(n_columns, at_least=n_columns))
     products = np.zeros((len(groups), n_columns, n_columns))
-    parts = _by_blocks(data, partial(_products, data, *fit), blocks)
-    for k, part in zip(owners, parts, strict=True):
-        products[k] += part
+    part = partial(_products, data, *fit)
+    for k, result in zip(owners, _by_blocks(data, part, blocks), strict=True):
+        products[k] += result
     return products[adds_up].sum(axis=0), products[:-1]
 
 
@@ -280,8 +280,8 @@ def _confirmed(data, few, is_trained, weights):
     present = np.array([part is not None for part in few])
     if not present.any():
         return few
-    lowest = _on_cores(_lowest, [part for part in few if part is not None])
-    phi, on_few = map(np.array, zip(*lowest, strict=True))
+    checked = [part for part in few if part is not None]
+    phi, on_few = map(np.array, zip(*_on_cores(_lowest, checked), strict=True))
     part = partial(_squares, data, phi, is_trained[present])
     sums = reduce(iadd, _by_blocks(data, part))
     with np.errstate(all="ignore"):
@@ -341,7 +341,9 @@ def _elsewhere(function, *args):
 def _on_cores(function, items):
     """What a function makes of every item, in order, in threads.
 
-    Ctrl-C waits for none of them: what has begun comes to its end unheeded.
+    Ctrl-C waits for none of them: what has begun comes to its end unheeded. The rest is
+    begun no more once nobody holds this generator, which is why none has a name: a
+    traceback would keep it.
     """
 
     def quiet(item):
