@@ -13,8 +13,6 @@ A is a sum over rows: the A of all rows but those of a fold is that of all less 
 fold's. So the training sets of a cross-validation cost no more than one look at X.
 """
 
-import os
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial, reduce
 from operator import iadd
 
@@ -22,6 +20,7 @@ import numpy as np
 from scipy.linalg import bandwidth, cho_solve, solve_triangular
 
 from ._blas import one_blas_thread
+from ._cores import Cores
 from ._rows import as_dense, let_go, row_blocks, row_size, rows_at_once
 from ._types import Data, read_only
 
@@ -78,11 +77,13 @@ def condensed(data):
     others, or a column whose squares underflow, leaves of the rest not enough digits.
     """
     n_samples = len(data.y)
-    fit = _rough_fit(data)
-    products = reduce(iadd, _by_blocks(data, partial(_products, data, *fit)))
-    few = _elsewhere(_equivalent, *fit, products, n_samples)
     is_trained = np.broadcast_to(True, (1, n_samples))
-    return _confirmed(data, [few], is_trained, np.array([n_samples]))[0]
+    with Cores() as cores:
+        fit = _rough_fit(cores, data)
+        part = partial(_products, data, *fit)
+        products = reduce(iadd, _by_blocks(cores, data, part))
+        few = cores.run(_equivalent, *fit, products, n_samples)
+        return _confirmed(cores, data, [few], is_trained, np.array([n_samples]))[0]
 
 
 @one_blas_thread()
@@ -109,15 +110,18 @@ def complements(data, tests):
     for k, rows in enumerate(tests):
         is_trained[k, rows] = False
     is_enough = is_trained.sum(axis=1) >= _n_columns(data)
-    fit = _rough_fit(data)
-    whole, folds = _products_of_folds(data, fit, is_trained)
-    weights = whole[0, 0] - folds[:, 0, 0]
+    with Cores() as cores:
+        fit = _rough_fit(cores, data)
+        whole, folds = _products_of_folds(cores, data, fit, is_trained)
+        weights = whole[0, 0] - folds[:, 0, 0]
 
-    def of_complement(k):
-        return _equivalent(*fit, whole - folds[k], weights[k]) if is_enough[k] else None
+        def of_complement(k):
+            if is_enough[k]:
+                return _equivalent(*fit, whole - folds[k], weights[k])
+            return None
 
-    few = list(_on_cores(of_complement, range(len(tests))))
-    return _confirmed(data, few, is_trained, weights)
+        few = list(cores.map(of_complement, range(len(tests))))
+        return _confirmed(cores, data, few, is_trained, weights)
 
 
 def _n_columns(data):
@@ -125,13 +129,14 @@ def _n_columns(data):
     return data.X.shape[1] + 1 + data.y.shape[1]
 
 
-def _rough_fit(data):
+def _rough_fit(cores, data):
     """Least squares of a few rows (n_targets, d + 1), and their mean (d,)."""
-    sample, middle, centre, size = _elsewhere(_sample, data)
+    sample, middle, centre, size = cores.run(_sample, data)
     n_targets, n_features = sample.y.shape[1], sample.X.shape[1]
     nothing = np.zeros((n_targets, n_features + 1)), np.zeros(n_features)
-    products = reduce(iadd, _by_blocks(sample, partial(_products, sample, *nothing)))
-    w = _elsewhere(_rough_coefficients, sample, products)
+    part = partial(_products, sample, *nothing)
+    products = reduce(iadd, _by_blocks(cores, sample, part))
+    w = cores.run(_rough_coefficients, sample, products)
     with np.errstate(all="ignore"):  # what is not finite then shows in the products
         w /= size
     return np.column_stack([middle - w @ centre, w]), centre
@@ -188,7 +193,7 @@ def _products(data, rough, centre, rows):
     return B.T @ B
 
 
-def _products_of_folds(data, fit, is_trained):
+def _products_of_folds(cores, data, fit, is_trained):
     """A of all rows, and of those of each fold (n_folds, …), from one look at X."""
     folds = [np.flatnonzero(~trained) for trained in is_trained]
     is_covered = np.zeros(len(data.y), dtype=bool)
@@ -201,7 +206,7 @@ def _products_of_folds(data, fit, is_trained):
     blocks, owners = _in_order(groups, rows_at_once(n_columns, at_least=n_columns))
     products = np.zeros((len(groups), n_columns, n_columns))
     part = partial(_products, data, *fit)
-    for k, result in zip(owners, _by_blocks(data, part, blocks), strict=True):
+    for k, result in zip(owners, _by_blocks(cores, data, part, blocks), strict=True):
         products[k] += result
     return products[adds_up].sum(axis=0), products[:-1]
 
@@ -268,7 +273,7 @@ def _on_one_scale(products):
     return products / size / size[:, np.newaxis], size
 
 
-def _confirmed(data, few, is_trained, weights):
+def _confirmed(cores, data, few, is_trained, weights):
     """The sets of few rows, but None for one with another J than its training set.
 
     J is compared where it is lowest on the few rows: digits that the products have lost
@@ -281,9 +286,9 @@ def _confirmed(data, few, is_trained, weights):
     if not present.any():
         return few
     checked = [part for part in few if part is not None]
-    phi, on_few = map(np.array, zip(*_on_cores(_lowest, checked), strict=True))
+    phi, on_few = map(np.array, zip(*cores.map(_lowest, checked), strict=True))
     part = partial(_squares, data, phi, is_trained[present])
-    sums = reduce(iadd, _by_blocks(data, part))
+    sums = reduce(iadd, _by_blocks(cores, data, part))
     with np.errstate(all="ignore"):
         on_all, of_y = sums / weights[present, np.newaxis]
         tolerance = AGREEMENT * on_all + ROUNDING * of_y
@@ -322,38 +327,11 @@ def _squares(data, phi, is_trained, rows):
     return np.where(weight > 0, weight * both**2, 0.0).sum(axis=-1)
 
 
-def _by_blocks(data, part, blocks=None):
+def _by_blocks(cores, data, part, blocks=None):
     """What `part` makes of every block of rows, in order; the cores share them."""
     n_columns = _n_columns(data)
     # Products of fewer rows than columns are slow to make, and to add up.
     blocks = blocks or row_blocks(data.X, n_columns, at_least=n_columns)
-    for result in _on_cores(part, blocks):
+    for result in cores.map(part, blocks):
         yield result
         let_go(data.X)
-
-
-def _elsewhere(function, *args):
-    """What a function returns that takes so long that Ctrl-C is to be heard in it."""
-    (result,) = _on_cores(lambda _: function(*args), [None])
-    return result
-
-
-def _on_cores(function, items):
-    """What a function makes of every item, in order, in threads.
-
-    Ctrl-C waits for none of them: what has begun comes to its end unheeded. The rest is
-    begun no more once nobody holds this generator, which is why none has a name: a
-    traceback would keep it.
-    """
-
-    def quiet(item):
-        with np.errstate(all="ignore"):  # each thread has its own
-            return function(item)
-
-    pool = ThreadPoolExecutor(os.cpu_count())
-    try:
-        yield from pool.map(quiet, items)
-    except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
-        raise
-    pool.shutdown()
