@@ -39,7 +39,7 @@ AUTO_BATCH_SIZE = 256
 # Rows that shuffle="blocks" reads one after the other. Those of a block may be alike,
 # and then are as noisy as that many times one of them: with no more rows than features
 # it is at most twice the noise of rows drawn one by one.
-SMALLEST_BLOCK, NARROWEST_BLOCK, LARGEST_BLOCK = 8, 16, 32  # the second of few features
+SMALLEST_BLOCK, NARROWEST_BLOCK, LARGEST_BLOCK = 8, 16, 48  # the second of few features
 NUMBERS_OF_A_BLOCK = 3 * 2**10
 
 # Rows that are shuffled together, from as many blocks as can be. Two pools in memory

@@ -105,7 +105,7 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
         looks at the objective of the last ones, and `path_` is made of them.
     shuffle : bool or "blocks", default=True
         Whether every epoch draws a new order of the rows. "blocks" reads blocks of 8 to
-        32 neighbouring rows in random order and shuffles as many at a time as the
+        48 neighbouring rows in random order and shuffles as many at a time as the
         processor's second cache holds, some 50,000 numbers, which takes two thirds of
         the time for data larger than that. The blocks begin elsewhere in every epoch.
         Sorted data are mixed nearly as well: rows of a block may be alike, which up to

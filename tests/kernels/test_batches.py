@@ -96,7 +96,7 @@ def small_blocks(monkeypatch):
 
 @pytest.mark.parametrize(
     ("n_features", "block_size", "n_blocks"),
-    [(0, 16, 1000), (10, 16, 304), (20, 20, 122), (50, 32, 30), (384, 8, 16)],
+    [(0, 16, 1000), (10, 16, 304), (20, 20, 122), (50, 48, 20), (384, 8, 16)],
 )
 def test_blocks_and_pools_of_wide_rows_are_shorter(n_features, block_size, n_blocks):
     X = np.broadcast_to(0.0, (320_000, n_features))
