@@ -82,27 +82,27 @@ def measure_small_fit(n_turns):
     }
     for model in models.values():
         model.set_params(max_iter=10)
-    alone, in_a_row = (
-        {
+
+    def jobs(n_fits):
+        return {
             name: partial(fit_in_a_row, model, X, y, n_fits)
             for name, model in models.items()
         }
-        for n_fits in (1, FITS_IN_A_ROW)
-    )
+
     with warnings.catch_warnings():
         # MLPRegressor warns at max_iter whatever its tol.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        in_turns(alone, 3)
-        rows = in_turns(in_a_row, n_turns) / FITS_IN_A_ROW
-        turns = in_turns(alone, n_turns)
+        in_turns(jobs(1), 3)
+        in_a_row = in_turns(jobs(FITS_IN_A_ROW), n_turns) / FITS_IN_A_ROW
+        after_others = in_turns(jobs(1), n_turns)
     for name in models:
-        took = 1e3 * rows[name].median()
+        took = 1e3 * in_a_row[name].median()
         is_ours = name.startswith("sklopt")
         yield {
             "model": name,
             "fit in a row (ms)": took,
-            "to the first": (rows[name] / rows.iloc[:, 0]).median(),
-            "after other models (ms)": 1e3 * turns[name].median(),
+            "to the first": (in_a_row[name] / in_a_row.iloc[:, 0]).median(),
+            "after other models (ms)": 1e3 * after_others[name].median(),
             **judged(took, "<=", SMALL_FIT_TARGET if is_ours else None),
         }
 
@@ -142,7 +142,7 @@ def measure_interrupts(n_samples, n_features, n_times):
 
 
 def start_up(cache):
-    """Seconds of importing scikit-learn, of sklopt beyond it, of its first fit."""
+    """Seconds of importing scikit-learn, sklopt, and of its first fit − its second."""
     environment = os.environ | {"NUMBA_CACHE_DIR": cache}
     command = [sys.executable, "-c", START_UP]
     return json.loads(subprocess.check_output(command, env=environment))

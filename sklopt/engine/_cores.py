@@ -1,21 +1,22 @@
 """Work that the cores share, and that Ctrl-C does not wait for."""
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from itertools import repeat
 
 import numpy as np
+from joblib import cpu_count
 
 
 class Cores:
-    """Threads for what holds no lock, such as the linear algebra of NumPy.
+    """Threads for what releases Python's lock, such as the linear algebra of NumPy.
 
     To be used in a ``with`` statement. Whoever waits for a result hears Ctrl-C; what
-    has begun then comes to its end unheeded, and nothing else is begun.
+    has begun then comes to its end unheeded, which the end of the process waits for,
+    and nothing else is begun. There are no more threads than cores, nor than `most`.
     """
 
-    def __init__(self):
-        self._pool = ThreadPoolExecutor(os.cpu_count())
+    def __init__(self, most):
+        self._pool = ThreadPoolExecutor(min(cpu_count(), most))
 
     def __enter__(self):
         return self

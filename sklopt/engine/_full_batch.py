@@ -10,10 +10,11 @@ is taken of X − c and of the residuals of a rough fit, and R is shifted back: 
 hold the data in full precision, not their squares.
 
 A is a sum over rows: the A of all rows but those of a fold is that of all less the
-fold's. So the training sets of a cross-validation cost no more than one look at X.
+fold's. So the training sets of a cross-validation cost the products of one.
 """
 
 from functools import partial, reduce
+from itertools import compress
 from operator import iadd
 
 import numpy as np
@@ -38,13 +39,20 @@ COST_OF_PRODUCT = 1 / 8
 
 # How well J of few rows and J of the samples agree, as a share of J and of the mean
 # of y²; the latter is what rounding makes of a perfect fit.
-AGREEMENT = 1e-7
+AGREEMENT = 1e-7, 1e-9  # where it is lowest on the few rows, and off there
 ROUNDING = 1e-26
 
-# Singular values below about this share of the largest count little in the rough fit;
-# well above it, every refinement gains some eight digits.
+# A feature varies if it does by more than this share of its size.
+SMALLEST_SPREAD = 1e-6
+
+# Blocks and products that all threads hold together, 1 GB.
+NUMBERS_IN_WORK = 2**27
+
+# Singular values well below this share of the largest, times √d, count for little in
+# the rough fit. In all other directions each solution after the first gains digits,
+# some eight of a few features and five of hundreds.
 ROUGH = 1e-4
-N_REFINEMENTS = 3
+N_SOLUTIONS = 3
 
 
 def is_possible(data):
@@ -78,7 +86,7 @@ def condensed(data):
     """
     n_samples = len(data.y)
     is_trained = np.broadcast_to(True, (1, n_samples))
-    with Cores() as cores:
+    with np.errstate(all="ignore"), _cores(data) as cores:
         fit = _rough_fit(cores, data)
         part = partial(_products, data, *fit)
         products = reduce(iadd, _by_blocks(cores, data, part))
@@ -88,7 +96,10 @@ def condensed(data):
 
 @one_blas_thread()
 def complements(data, tests):
-    """What `condensed` makes of all rows but those of each fold, from one look at X.
+    """What `condensed` makes of all rows but those of each fold, for the price of one.
+
+    X is multiplied in one pass and checked in another; rows of folds that overlap are
+    multiplied once for each.
 
     Parameters
     ----------
@@ -110,10 +121,10 @@ def complements(data, tests):
     for k, rows in enumerate(tests):
         is_trained[k, rows] = False
     is_enough = is_trained.sum(axis=1) >= _n_columns(data)
-    with Cores() as cores:
+    with np.errstate(all="ignore"), _cores(data) as cores:
         fit = _rough_fit(cores, data)
         whole, folds = _products_of_folds(cores, data, fit, is_trained)
-        weights = whole[0, 0] - folds[:, 0, 0]
+        weights = whole[0, 0] - folds[:, 0, 0]  # Σ s, as the first column is of ones
 
         def of_complement(k):
             if is_enough[k]:
@@ -122,6 +133,11 @@ def complements(data, tests):
 
         few = list(cores.map(of_complement, range(len(tests))))
         return _confirmed(cores, data, few, is_trained, weights)
+
+
+def _cores(data):
+    """Threads that each may hold a block of rows, one made of it, and its products."""
+    return Cores(max(1, NUMBERS_IN_WORK // (3 * _n_columns(data) ** 2)))
 
 
 def _n_columns(data):
@@ -137,8 +153,7 @@ def _rough_fit(cores, data):
     part = partial(_products, sample, *nothing)
     products = reduce(iadd, _by_blocks(cores, sample, part))
     w = cores.run(_rough_coefficients, sample, products)
-    with np.errstate(all="ignore"):  # what is not finite then shows in the products
-        w /= size
+    w /= size  # what is not finite then shows in the products
     return np.column_stack([middle - w @ centre, w]), centre
 
 
@@ -147,11 +162,11 @@ def _sample(data):
     rows = np.flatnonzero(data.weight) if data.weight.size else np.arange(len(data.y))
     n_rows = min(len(rows), 4 * (data.X.shape[1] + 1))
     rows = rows[np.linspace(0, len(rows) - 1, n_rows).astype(int)]
-    X = as_dense(data.X[rows]).astype(np.float64)
+    X = as_dense(data.X[rows]).astype(np.float64, copy=False)
     y = data.y[rows].astype(np.float64)
     centre, middle = X.mean(axis=0), y.mean(axis=0)
     X -= centre
-    size = np.abs(X).max(axis=0)
+    size = np.maximum(X.max(axis=0), -X.min(axis=0))
     size = np.where(size > 0, size, 1.0)
     X /= size
     return Data(X, y - middle, data.weight[:0]), middle, centre, size
@@ -171,7 +186,7 @@ def _rough_coefficients(sample, products):
     root = _triangular_root(gram)
     w = np.zeros((n_features, y.shape[1]))
     if root is not None:
-        for _ in range(N_REFINEMENTS):
+        for _ in range(N_SOLUTIONS):
             pull = (X.T @ (y - X @ w)) / size[:, np.newaxis]
             w += cho_solve((root, False), pull) / size[:, np.newaxis]
     return w.T
@@ -194,21 +209,25 @@ def _products(data, rough, centre, rows):
 
 
 def _products_of_folds(cores, data, fit, is_trained):
-    """A of all rows, and of those of each fold (n_folds, …), from one look at X."""
+    """A of all rows, and of those of each fold (n_folds, …), in one pass.
+
+    That of all is the sum of folds that share no row, and of the rows in none of these.
+    """
     folds = [np.flatnonzero(~trained) for trained in is_trained]
-    is_covered = np.zeros(len(data.y), dtype=bool)
-    adds_up = np.ones(len(folds) + 1, dtype=bool)  # to all rows, each of them once
+    is_summed = np.zeros(len(data.y), dtype=bool)
+    adds_up = np.ones(len(folds) + 1, dtype=bool)
     for k, rows in enumerate(folds):
-        adds_up[k] = not is_covered[rows].any()
-        is_covered[rows] |= adds_up[k]
-    groups = [*folds, np.flatnonzero(~is_covered)]
+        adds_up[k] = not is_summed[rows].any()
+        is_summed[rows] |= adds_up[k]
+    groups = [*folds, np.flatnonzero(~is_summed)]
     n_columns = _n_columns(data)
     blocks, owners = _in_order(groups, rows_at_once(n_columns, at_least=n_columns))
     products = np.zeros((len(groups), n_columns, n_columns))
     part = partial(_products, data, *fit)
     for k, result in zip(owners, _by_blocks(cores, data, part, blocks), strict=True):
         products[k] += result
-    return products[adds_up].sum(axis=0), products[:-1]
+    whole = reduce(iadd, compress(products, adds_up), np.zeros((n_columns, n_columns)))
+    return whole, products[:-1]
 
 
 def _in_order(groups, n_rows):
@@ -278,6 +297,7 @@ def _confirmed(cores, data, few, is_trained, weights):
 
     J is compared where it is lowest on the few rows: digits that the products have lost
     are free for the fit to few rows to make use of; the samples know nothing of them.
+    And it is compared off there, where it depends on every column.
 
     `is_trained` (n_sets, n_samples) tells what is in each training set, and `weights`
     (n_sets,) how much that weighs.
@@ -286,52 +306,79 @@ def _confirmed(cores, data, few, is_trained, weights):
     if not present.any():
         return few
     checked = [part for part in few if part is not None]
-    phi, on_few = map(np.array, zip(*cores.map(_lowest, checked), strict=True))
+    phi, on_few = map(np.array, zip(*cores.map(_points, checked), strict=True))
     part = partial(_squares, data, phi, is_trained[present])
-    sums = reduce(iadd, _by_blocks(cores, data, part))
-    with np.errstate(all="ignore"):
-        on_all, of_y = sums / weights[present, np.newaxis]
-        tolerance = AGREEMENT * on_all + ROUNDING * of_y
-        present[present] = (np.abs(on_all - on_few) <= tolerance).all(axis=1)
+    sums = reduce(iadd, _by_blocks(cores, data, part, n_numbers=phi[..., 0].size))
+    on_all, of_y = sums / weights[present, np.newaxis, np.newaxis]
+    agreement = np.array(AGREEMENT)[:, np.newaxis]
+    is_near = np.abs(on_all - on_few) <= agreement * on_all + ROUNDING * of_y
+    present[present] = is_near.all(axis=(1, 2))
     return [part if agrees else None for part, agrees in zip(few, present, strict=True)]
 
 
-def _lowest(few):
-    """Where J is lowest (n_targets, d + 1), and what it is there (n_targets,)."""
+def _points(few):
+    """Where J is lowest, and a point off there, (2, n_targets, d + 1); and J at both.
+
+    Off there predictions differ by as much as y is large, and each feature's part in it
+    is the same, up or down at random. One that is constant but for rounding has none.
+    """
     Z = np.column_stack([few.bias, few.X])
+    lowest = _lowest(Z, few)
+    weight = few.bias @ few.bias
+    mean = few.bias @ few.X / weight
+    spread = np.sqrt(((few.X - np.outer(few.bias, mean)) ** 2).sum(axis=0) / weight)
+    size = np.sqrt((few.X**2).sum(axis=0) / weight)
+    is_varied = spread > SMALLEST_SPREAD * size
+    w = np.random.default_rng(0).choice([-1.0, 1.0], len(mean))
+    w = np.divide(w, spread, out=np.zeros_like(w), where=is_varied)
+    off = np.sqrt((few.y**2).mean(axis=0))[:, np.newaxis] * np.append(-w @ mean, w)
+    points = np.array([lowest, lowest + off])
+    return points, ((points @ Z.T - few.y.T) ** 2).mean(axis=-1)
+
+
+def _lowest(Z, few):
+    """Where J is lowest, (n_targets, d + 1)."""
     n_params = Z.shape[1]
+    # Cholesky's root stays triangular when it is shifted, as only its first row has a
+    # bias. An SVD takes seconds of thousands of columns.
     if bandwidth(Z)[0] == 0 and Z.diagonal().all():
         upper, y = Z[:n_params], few.y[:n_params]
-        phi = solve_triangular(upper, y, check_finite=False).T
-    else:
-        size = np.abs(Z).max(axis=0)
-        size = np.where(size > 0, size, 1.0)
-        phi = np.linalg.lstsq(Z / size, few.y, rcond=None)[0].T / size
-    return phi, ((Z @ phi.T - few.y) ** 2).mean(axis=0)
+        return solve_triangular(upper, y, check_finite=False).T
+    size = np.abs(Z).max(axis=0)
+    size = np.where(size > 0, size, 1.0)
+    return np.linalg.lstsq(Z / size, few.y, rcond=None)[0].T / size
 
 
 def _squares(data, phi, is_trained, rows):
-    """Σ s r² and Σ s y² of the block's rows of each set, (2, n_sets, n_targets).
+    """Σ s r² and Σ s y² of the block's rows, (2, n_sets, n_points, n_targets).
 
-    Each set has parameters of its own, φ (n_sets, n_targets, d + 1).
+    Each set has points of its own, φ (n_sets, n_points, n_targets, d + 1).
     """
     y = data.y[rows].astype(np.float64).T
-    n_sets, n_targets, n_params = phi.shape
-    phi = phi.reshape(n_sets * n_targets, n_params)
-    fit = phi[:, 1:] @ data.X[rows].T + phi[:, :1]
-    residual = fit.reshape(n_sets, n_targets, -1) - y
-    both = np.array([residual, np.broadcast_to(y, residual.shape)])
+    flat = phi.reshape(-1, phi.shape[-1])
+    fit = flat[:, 1:] @ data.X[rows].T + flat[:, :1]
+    residual = fit.reshape(*phi.shape[:-1], -1) - y
     weight = data.weight[rows].astype(np.float64) if data.weight.size else 1.0
-    weight = (weight * is_trained[:, rows])[:, np.newaxis]
-    # Not their product alone: 0 times what overflows.
-    return np.where(weight > 0, weight * both**2, 0.0).sum(axis=-1)
+    weight = (weight * is_trained[:, rows])[:, np.newaxis, np.newaxis]
+
+    def total(values):
+        # Not the product alone: 0 times what overflows.
+        return np.where(weight > 0, weight * values**2, 0.0).sum(axis=-1)
+
+    return np.array([total(residual), np.broadcast_to(total(y), residual.shape[:-1])])
 
 
-def _by_blocks(cores, data, part, blocks=None):
-    """What `part` makes of every block of rows, in order; the cores share them."""
+def _by_blocks(cores, data, part, blocks=None, n_numbers=0):
+    """What `part` makes of every block of rows, in order; the cores share them.
+
+    Of a row it makes `n_numbers`, or as many as there are columns.
+    """
     n_columns = _n_columns(data)
-    # Products of fewer rows than columns are slow to make, and to add up.
-    blocks = blocks or row_blocks(data.X, n_columns, at_least=n_columns)
+    if blocks is None and n_numbers > n_columns:
+        blocks = row_blocks(data.X, n_numbers)
+    elif blocks is None:
+        # Products of fewer rows than columns are slow to make, and to add up.
+        blocks = row_blocks(data.X, n_columns, at_least=n_columns)
     for result in cores.map(part, blocks):
         yield result
         let_go(data.X)

@@ -36,14 +36,17 @@ NEVER = np.iinfo(np.int64).max
 
 AUTO_BATCH_SIZE = 256
 
-# Rows that shuffle="blocks" reads one after the other. Those of a block may be alike,
-# and then are as noisy as that many times one of them: with no more rows than features
-# it is at most twice the noise of rows drawn one by one.
-SMALLEST_BLOCK, NARROWEST_BLOCK, LARGEST_BLOCK = 8, 16, 48  # the second of few features
+# Rows that shuffle="blocks" reads one after the other, as many as there are features.
+# Rows of a block may be alike: m of them are then as noisy as m times one, but only in
+# the direction that they have in common. Of few features that is all the noise there
+# is, and what helps are many blocks in a pool. Longer blocks than these save no time.
+SMALLEST_BLOCK, LARGEST_BLOCK = 8, 48
+SMALLEST_OF_FEW_FEATURES = 16
 NUMBERS_OF_A_BLOCK = 3 * 2**10
 
 # Rows that are shuffled together, from as many blocks as can be. Two pools in memory
-# fit into the second cache, as one is fetched while the other is walked.
+# fit into the second cache (`_batches.STREAMED_BYTES` each), as one is fetched while
+# the other is walked.
 NUMBERS_OF_A_POOL = 48 * 2**10
 LARGEST_POOL = 2**14  # rows
 FEWEST_BLOCKS = 16
@@ -205,14 +208,28 @@ def lower_order(shuffle, batch_size, X):
     """In which order rows are visited.
 
     `block_size` of them are read one after the other, 0 where each is drawn alone, and
-    `pool_size` are shuffled together. But for large files the order depends on the
-    shape of X only.
+    `pool_size` are shuffled together. It depends only on the shape of X, except for
+    large files.
     """
-    n_samples, n_features = X.shape
+    n_samples = X.shape[0]
     is_shuffled = bool(shuffle and batch_size < n_samples)
-    if not is_shuffled or shuffle != "blocks":
-        return {"is_shuffled": is_shuffled, "block_size": 0, "pool_size": n_samples}
-    n_features = max(1, n_features)
+    block_size, pool_size = 0, n_samples
+    if is_shuffled and shuffle == "blocks":
+        block_size, most_blocks = _block_and_pool(X)
+        # Pools of one size: an epoch ends with the last, whatever that is made of.
+        n_blocks = -(-n_samples // block_size)
+        n_pools = -(-n_blocks // most_blocks)
+        pool_size = -(-n_blocks // n_pools) * block_size
+    return {
+        "is_shuffled": is_shuffled,
+        "block_size": block_size,
+        "pool_size": pool_size,
+    }
+
+
+def _block_and_pool(X):
+    """Rows of a block, and the most blocks of a pool."""
+    n_features = max(1, X.shape[1])
     if mapped_file(X) is not None and X.nbytes > LARGEST_CACHED_FILE:
         row_bytes = n_features * X.dtype.itemsize
         block_size, pool_size = (
@@ -220,19 +237,14 @@ def lower_order(shuffle, batch_size, X):
             BYTES_OF_A_POOL // row_bytes,
         )
     else:
-        block_size = min(max(NARROWEST_BLOCK, n_features), LARGEST_BLOCK)
-        block_size = min(block_size, NUMBERS_OF_A_BLOCK // n_features)
+        block_size = min(
+            max(n_features, SMALLEST_OF_FEW_FEATURES),
+            LARGEST_BLOCK,
+            NUMBERS_OF_A_BLOCK // n_features,
+        )
         pool_size = min(NUMBERS_OF_A_POOL // n_features, LARGEST_POOL)
     block_size = max(block_size, SMALLEST_BLOCK)
-    most_blocks = max(pool_size // block_size, FEWEST_BLOCKS)
-    # Pools of one size: an epoch ends with the last, whatever that is made of.
-    n_blocks = -(-n_samples // block_size)
-    n_pools = -(-n_blocks // most_blocks)
-    return {
-        "is_shuffled": True,
-        "block_size": block_size,
-        "pool_size": -(-n_blocks // n_pools) * block_size,
-    }
+    return block_size, max(pool_size // block_size, FEWEST_BLOCKS)
 
 
 def lower_loss(loss):

@@ -56,7 +56,7 @@ SMALLEST_JUMP = 1e3
 
 def objective(task, phi):
     """J(φ) of every candidate, at parameters of shape (K, P); shape (K,)."""
-    data, plan, candidates, _ = task
+    data, plan, candidates = task.data, task.plan, task.candidates
     n_samples, compiled = len(data.y), data.compiled
     total = np.zeros(len(phi))
     numbers = len(phi) * (row_size(data.X) + 1)
@@ -70,16 +70,15 @@ def objective(task, phi):
 
 
 def objectives(task, published, last):
-    """J of every candidate at the published parameters, and at the last ones.
+    """J at the published parameters, and on a sample at these and at the last ones.
 
-    By how much they differ, where they are not the same, is judged on a sample.
+    Where the last are the published ones, the sample is of all rows.
     """
     J = objective(task, published)
     if last is published:
-        return J, J
-    sample = task._replace(data=sample_of(task.data))
-    with np.errstate(invalid="ignore", over="ignore"):
-        return J, J + (objective(sample, last) - objective(sample, published))
+        return J, J, J
+    on_sample = task._replace(data=sample_of(task.data))
+    return J, objective(on_sample, published), objective(on_sample, last)
 
 
 def sample_of(data):
@@ -94,12 +93,12 @@ def sample_of(data):
     return Data(*map(read_only, (data.X[rows], data.y[rows], weight)))
 
 
-def judge_averages(sample, state, scratch):
+def judge_averages(on_sample, state, scratch):
     """Take J of the averaged parameters where it is due; the task is on a sample."""
     if state.clock[Clock.PHASE] != Phase.AVERAGE:
         return
-    scratch.tally["averaged_loss"] = objective(sample, state.average)
-    validates = sample.plan.validates
+    scratch.tally["averaged_loss"] = objective(on_sample, state.average)
+    validates = on_sample.plan.validates
     state.clock[Clock.PHASE] = Phase.VALIDATE if validates else Phase.CLOSE
 
 
@@ -188,13 +187,13 @@ def train(
     History
         Of these epochs. Rows of a candidate that has stopped are NaN.
     """
-    data, plan, candidates, validation = task
+    data, plan, candidates = task.data, task.plan, task.candidates
     scratch = _scratch(data, plan, state)
     is_mapped = mapped_file(data.X) is not None
     budget = CALL_BUDGET // BUDGET_SHARE_OF_FILES if is_mapped else CALL_BUDGET
-    sample = task._replace(data=sample_of(data)) if plan.averages else None
+    on_sample = task._replace(data=sample_of(data)) if plan.averages else None
     turn, compiled = _loop(plan), data.compiled
-    judged = validation and validation.compiled
+    judged = task.validation and task.validation.compiled
     records, n_epochs, capacity = [], 0, 1 if on_epoch else FIRST_RECORD
     # Overflow is how a divergence shows; the loop looks for it by itself.
     with np.errstate(all="ignore"):
@@ -208,7 +207,7 @@ def train(
                 if plan.searches_line:
                     search_line(compiled, plan, candidates, state, scratch, budget)
                 if plan.averages:
-                    judge_averages(sample, state, scratch)
+                    judge_averages(on_sample, state, scratch)
                 if plan.validates:
                     validate(judged, plan, candidates, state, scratch, budget)
                 let_go(data.X, data.y)

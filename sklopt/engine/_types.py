@@ -57,7 +57,7 @@ PROGRESS = _record_dtype(
     n_averaged=np.int64,  # updates in `State.average`
     reference=np.float64,  # the larger of J at φ = 0 and at the start
     trivial=np.float64,  # lowest J of a prediction that heeds no feature
-    final=np.float64,  # J at the end of the last training, on its data
+    final=np.float64,  # J at the end of the last training, on its data or a sample
     lowest=np.float64,  # validation loss, that of `State.best_phi`
     best=np.float64,
     last=np.float64,

@@ -97,7 +97,8 @@ class GaborRegressor(UncertaintyMixin, GradientTrained):
     average : bool, int or "exponential", default=False
         Whether parameters are averaged over the updates; see `GradientRegressor`.
     shuffle : bool or "blocks", default=True
-        Whether every epoch draws a new order of the rows, where there are mini-batches.
+        Whether every epoch draws a new order of the rows, where there are mini-batches;
+        for "blocks" see `GradientRegressor`.
     random_state : int, RandomState instance or None, default=None
         Where starts and the order of the rows come from.
     warm_start : bool, default=False

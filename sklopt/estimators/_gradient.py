@@ -104,18 +104,10 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
         parameters. Training itself does not change: `tol` without `early_stopping`
         looks at the objective of the last ones, and `path_` is made of them.
     shuffle : bool or "blocks", default=True
-        Whether every epoch draws a new order of the rows. "blocks" reads blocks of 8 to
-        48 neighbouring rows in random order and shuffles as many at a time as the
-        processor's second cache holds, some 50,000 numbers, which takes two thirds of
-        the time for data larger than that. The blocks begin elsewhere in every epoch.
-        Sorted data are mixed nearly as well: rows of a block may be alike, which up to
-        doubles the noise of the gradient. Of a file (`numpy.memmap`) larger than 256 MB
-        blocks have half a megabyte, and 16 are shuffled at a time. Such an X, C-ordered
-        and of float64 or float32, may be larger than memory, as no more of it than some
-        megabytes is held at a time; its rows are better mixed when they are written, as
-        of a sorted file the last few reads would count for too much. Rows for
-        validation are then passed, not split off, and `compute_covariance` is not asked
-        for.
+        Whether every epoch draws a new order of the rows. "blocks" reads short blocks
+        of neighbouring rows in random order and shuffles the rows of many blocks at a
+        time, which takes two thirds of the time for data larger than the processor's
+        cache, and lets X be a file that is larger than memory; see the Notes.
     random_state : int, RandomState instance or None, default=None
         Where the order of the rows comes from.
     warm_start : bool, default=False
@@ -130,10 +122,11 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
         counted from 1.
     precompute : "auto" or bool, default="auto"
         Whether full batches are trained on sufficient statistics, the products of the
-        columns of X and y: after one pass over X an epoch costs O(n_features²) instead
-        of a look at every number of X, for the same steps. ``"auto"`` where it is
-        expected to be faster, and n_features² numbers are no more than 32 MB or a
-        sixteenth of X; about ten times that memory is used. Mini-batches do not use it,
+        columns of X and y: after two passes over X an epoch costs O(n_features²)
+        instead of a look at every number of X, for the same steps. ``"auto"`` where it
+        is expected to be faster and a matrix of n_features² float64 takes at most 32 MB
+        or a sixteenth of the memory of X. Some four times that is needed, and three
+        times more for every core, of these at most 1 GB. Mini-batches do not use it,
         and True is refused where the loss is not the squared error.
     compute_covariance : bool, default=False
         Whether to compute `covariance_`: a pass over X of n_samples · n_features²
@@ -204,6 +197,16 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
     `score` is R² of the predicted means, whatever the loss. The measures that belong to
     a loss are in `sklearn.metrics`: `d2_absolute_error_score`, `d2_pinball_score` and
     `d2_tweedie_score`.
+
+    With ``shuffle="blocks"`` a block is of 8 to 48 rows and begins elsewhere in every
+    epoch; as many are shuffled together as make some 50,000 numbers, which fit a core's
+    second cache. Sorted data are learnt nearly as well as by a full shuffle, but rows
+    of a block may be alike, which makes the gradient noisier, by up to a few times. A
+    `numpy.memmap`, C-ordered and of float64 or float32, is never in memory as a whole.
+    Larger than 256 MB it is read in blocks of half a megabyte, 16 of them shuffled
+    together: shuffle its rows once, when they are written, as the last reads of an
+    epoch weigh too much where rows are sorted. Rows for validation are then passed, not
+    split off, and `compute_covariance` is not asked for.
 
     With L the largest eigenvalue of J's Hessian, ``learning_rate="auto"`` in full batch
     is half of what is stable: 1/L for gd and sgd, (1+β)/((1−β)L) for momentum and

@@ -225,8 +225,9 @@ class Learner:
         on_epoch = self._listener(training, watch)
         history = self._run(task, state, max_epochs, on_epoch)
         self._judge_end(task, state, is_chunk)
-        loss, state.progress["final"] = objectives(task, training.outcome, state.phi)
-        training = training.judged(loss)
+        loss, sampled, final = objectives(task, training.outcome, state.phi)
+        state.progress["final"] = final
+        training = training.judged(loss, sampled)
         raise_if_diverged(
             type(self).__name__,
             training,

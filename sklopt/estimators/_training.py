@@ -57,6 +57,7 @@ class Training(NamedTuple):
     stops_early: bool = False  # whether the best parameters count, not the last
     average: bool | int | str = False  # which iterates `state.average` is of
     loss: np.ndarray | None = None  # (K,), J at the parameters that count
+    sampled_loss: np.ndarray | None = None  # the same on the rows that `final` is of
     best: np.ndarray | None = None  # the candidate that is published of each target
 
     @classmethod
@@ -126,12 +127,12 @@ class Training(NamedTuple):
             has_stopped |= status == Status.STOPPED_EARLY
         status[has_stopped] = Status.RUNNING
 
-    def judged(self, loss):
+    def judged(self, loss, sampled_loss):
         """The training with J at the parameters that count, and who is published."""
         progress = self.state.progress
         judge = progress["lowest"] if self.stops_early else loss
         best = best_of(judge, self.targets, progress["status"])
-        return self._replace(loss=loss, best=best)
+        return self._replace(loss=loss, sampled_loss=sampled_loss, best=best)
 
     def raise_if_unjudged(self):
         """Refuse parameters that no validation loss speaks for."""
@@ -337,7 +338,7 @@ def warn_if_unfinished(
     `remedy_above_constant` says in words how to get below that.
     """
     progress = training.state.progress[training.best]
-    last = progress["final"]
+    lag = training.sampled_loss[training.best] - progress["final"]
     judge = "validation loss" if training.stops_early else "objective"
     loss = training.loss[training.best]
     trivial, negligible = progress["trivial"], NEGLIGIBLE * progress["reference"]
@@ -355,7 +356,7 @@ def warn_if_unfinished(
         )
     elif training.stops_early or (progress["status"] == Status.STOPPED).any():
         return  # what validation or a callback makes of the objective is no trouble
-    elif training.average and (loss - last > large_gain * trivial + negligible).any():
+    elif training.average and (lag > large_gain * trivial + negligible).any():
         trouble = (
             "averages parameters from before the objective stood still: the averaged "
             "ones are worse than the last. Average from a later update on, by "

@@ -56,9 +56,8 @@ class InlinedLibrary(JITCodeLibrary):
 class _EntryCompiler(Compiler):
     """Numba's own passes, with no garbage collection meanwhile.
 
-    They make many objects and little garbage, so that looking for it is in vain. It is
-    enabled for all threads or for none: one that disables it meanwhile, to stay so, is
-    not heard.
+    They make many objects and little garbage, so that looking for it is in vain. The
+    switch belongs to the process: a thread that disables it meanwhile is overruled.
     """
 
     def compile_extra(self, function):

@@ -1,6 +1,6 @@
-"""Training sets of a cross-validation from one look at the data."""
+"""Training sets of a cross-validation by subtraction."""
 
-import os
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from scipy.sparse import csr_array
 from sklearn.model_selection import GroupKFold, KFold, RepeatedKFold, ShuffleSplit
 from threadpoolctl import threadpool_limits
 
-from sklopt.engine import _full_batch, _rows
+from sklopt.engine import _cores, _full_batch, _rows
 from sklopt.engine._full_batch import complements, condensed
 from sklopt.engine._types import Data
 
@@ -121,11 +121,9 @@ def test_nothing_left_out_is_the_whole():
     assert_same_objective(other, without(data, np.arange(100)))
 
 
-@pytest.mark.parametrize(
-    ("splitter", "n_looks"), [("shuffled", 1.0), ("overlapping", 1.0 + 3 * 0.3)]
-)
+@pytest.mark.parametrize("splitter", ["shuffled", "overlapping"])
 def test_each_row_is_multiplied_once_and_again_where_folds_overlap(
-    splitter, n_looks, monkeypatch
+    splitter, monkeypatch
 ):
     n_rows, products = [], _full_batch._products
 
@@ -135,8 +133,41 @@ def test_each_row_is_multiplied_once_and_again_where_folds_overlap(
         return products(data, rough, centre, rows)
 
     monkeypatch.setattr(_full_batch, "_products", counted)
-    complements(make_data(), left_out(SPLITTERS[splitter]))
-    assert sum(n_rows) == n_looks * N_SAMPLES
+    tests = left_out(SPLITTERS[splitter])
+    complements(make_data(), tests)
+    again = sum(map(len, tests[1:])) if splitter == "overlapping" else 0
+    assert sum(n_rows) == N_SAMPLES + again
+
+
+def test_rows_are_read_as_they_lie_in_memory(monkeypatch):
+    """X may be a file."""
+    first_rows, products = [], _full_batch._products
+
+    def noted(data, rough, centre, rows):
+        if len(data.y) == N_SAMPLES:
+            first_rows.append(rows[0])
+        return products(data, rough, centre, rows)
+
+    monkeypatch.setattr(_full_batch, "_products", noted)
+    monkeypatch.setattr(_rows, "NUMBERS_AT_ONCE", 500)
+    monkeypatch.setattr(_cores, "cpu_count", lambda: 1)
+    complements(make_data(), left_out(SPLITTERS["shuffled"]))
+    assert len(first_rows) > 6
+    assert first_rows == sorted(first_rows)
+
+
+def test_many_folds_take_little_memory(monkeypatch):
+    """Their residuals at once would be as many times X as there are folds."""
+    monkeypatch.setattr(_rows, "NUMBERS_AT_ONCE", 2**14)
+    data = make_data(n_targets=1)
+    tests = [np.array([i]) for i in range(N_SAMPLES)]
+    complements(data, tests[:2])
+    tracemalloc.start()
+    few = complements(data, tests)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert all(part is not None for part in few)
+    assert peak < 10 * 2**20
 
 
 def test_every_digit_is_the_same_at_any_number_of_threads(monkeypatch):
@@ -144,7 +175,7 @@ def test_every_digit_is_the_same_at_any_number_of_threads(monkeypatch):
     data, tests = make_data(), left_out(SPLITTERS["repeated"])
     expected = complements(data, tests)
     for n_threads in (1, 2, 7):
-        monkeypatch.setattr(os, "cpu_count", lambda n=n_threads: n)
+        monkeypatch.setattr(_cores, "cpu_count", lambda n=n_threads: n)
         with threadpool_limits(n_threads):
             for few, other in zip(complements(data, tests), expected, strict=True):
                 for array, same in zip(few, other, strict=True):
@@ -165,16 +196,28 @@ def test_rows_without_any_weight_are_left_alone():
     assert_same_objective(everything, without(data, np.arange(100)))
 
 
-def test_what_a_fold_outweighs_is_left_to_the_samples():
-    """Its products leave no digits of the others; where it is trained on, none either.
-
-    Of a fold without it nothing is lost.
-    """
+def test_a_row_that_outweighs_all_others_leaves_it_to_the_samples():
+    """Whether it is in the fold or trained on: products hold nothing of the others."""
     data = make_data(offset=0.0)
     data.X[5] = 1e9
-    tests = [np.arange(100), np.arange(100, 200)]
-    assert complements(data, tests) == [None, None]
-    calm = make_data(offset=0.0)
-    calm.X[5] = 1e3
-    for few, test in zip(complements(calm, tests), tests, strict=True):
-        assert_same_objective(few, without(calm, test), rtol=1e-8)
+    assert complements(data, [np.arange(100), np.arange(100, 200)]) == [None, None]
+
+
+@pytest.mark.parametrize("factor", 10.0 ** np.arange(2, 9))
+@pytest.mark.parametrize("kind", ["scaled", "one column scaled", "one column shifted"])
+def test_a_fold_that_is_unlike_the_rest_is_subtracted_well_or_not_at_all(kind, factor):
+    """Also where y depends on nothing, so that J hardly tells of it at its minimum."""
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((N_SAMPLES, 7)), rng.standard_normal((N_SAMPLES, 1))
+    fold = np.arange(200)
+    if kind == "scaled":
+        X[fold] *= factor
+    elif kind == "one column scaled":
+        X[fold, 0] *= factor
+    else:
+        X[fold, 0] += factor
+    data = Data(X, y, np.empty(0))
+    (few,) = complements(data, [fold])
+    assert (few is None) == (factor > 1e4) or factor == 1e4
+    if few is not None:
+        assert_same_objective(few, without(data, fold), rtol=1e-8)

@@ -1,8 +1,8 @@
 """Sufficient statistics: the steps of the samples, at the price of a few rows."""
 
-import os
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from sklearn.base import clone
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from sklopt import GradientRegressor
-from sklopt.engine import _rows, _train
+from sklopt.engine import _cores, _full_batch, _rows, _train
 from sklopt.engine._full_batch import condensed, pays
 from sklopt.engine._types import Data
 
@@ -33,12 +33,21 @@ def make_problem(n_samples=400, n_features=6, n_targets=1, offset=3.0, seed=0):
     return X, y if n_targets > 1 else y[:, 0], rng.uniform(0.5, 2.0, n_samples)
 
 
-def both_ways(X, y, weights, **params):
+def both_ways(X, y, weights, *, is_condensed=True, **params):
     """The same training on sufficient statistics and on the samples."""
     defaults = {"batch_size": None, "max_iter": 60, "tol": None, "store_path": "epoch"}
     model = GradientRegressor(precompute=True).set_params(**(defaults | params))
     direct = clone(model).set_params(precompute=False)
-    return model.fit(X, y, weights), direct.fit(X, y, weights)
+    outcomes = []
+
+    def watched(data):
+        outcomes.append(condensed(data))
+        return outcomes[-1]
+
+    with patch("sklopt.estimators._gradient.condensed", watched):
+        model.fit(X, y, weights)
+    assert any(few is not None for few in outcomes) == is_condensed
+    return model, direct.fit(X, y, weights)
 
 
 def assert_same_training(model, direct, rtol=1e-8):
@@ -141,7 +150,7 @@ def test_every_digit_is_the_same_at_any_number_of_threads(monkeypatch):
     data = Data(X, y[:, None], weights / weights.mean())
     expected = condensed(data)
     for n_threads in (1, 2, 7):
-        monkeypatch.setattr(os, "cpu_count", lambda n=n_threads: n)
+        monkeypatch.setattr(_cores, "cpu_count", lambda n=n_threads: n)
         with threadpool_limits(n_threads):
             for array, other in zip(condensed(data), expected, strict=True):
                 assert_array_equal(array, other)
@@ -235,9 +244,20 @@ def test_nearly_the_same_column_twice(seed):
     X = np.column_stack([X, rng.standard_normal((5000, 3))])
     X = (X - X.mean(axis=0)) / X.std(axis=0)
     y = 0.5 * celsius + rng.standard_normal(5000)
-    model, direct = both_ways(X, y, None, solver="gd")
+    model, direct = both_ways(X, y, None, is_condensed=False, solver="gd")
     assert_allclose(model.loss_curve_, direct.loss_curve_, rtol=1e-10)
     assert_allclose(model.loss_, mse(model, X, y), rtol=1e-10)
+
+
+def test_rough_fits_follow_all_but_the_flattest_directions():
+    """What is held back of the first solution, later ones make up for."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((500, 4))
+    X[:, 1] = X[:, 0] + 0.01 * X[:, 1]
+    y = X @ [[1.0], [-2.0], [3.0], [0.5]] + 7.0
+    with _cores.Cores(1) as cores:
+        phi, _ = _full_batch._rough_fit(cores, Data(X, y, np.empty(0)))
+    assert_allclose(phi, [[7.0, 1.0, -2.0, 3.0, 0.5]], rtol=1e-8)
 
 
 @pytest.mark.parametrize("garbage", [1e6, 9e9, 1e200])
@@ -253,14 +273,16 @@ def test_rows_of_another_magnitude_further_down():
     X, y, _ = make_problem(offset=0.0)
     X[30:] += 1e6
     y[30:] += 1e6
-    model, direct = both_ways(X, y, None, solver="adam")
+    model, direct = both_ways(X, y, None, is_condensed=False, solver="adam")
     assert_allclose(model.loss_curve_, direct.loss_curve_, rtol=1e-7)
 
 
 @pytest.mark.parametrize("batch_size", ["auto", 100, None])
 def test_fewer_samples_than_columns_are_left_alone(batch_size):
     X, y, _ = make_problem(n_samples=100, n_features=150)
-    model, direct = both_ways(X, y, None, solver="sgd", batch_size=batch_size)
+    model, direct = both_ways(
+        X, y, None, is_condensed=False, solver="sgd", batch_size=batch_size
+    )
     assert model.t_ == direct.t_ == 60
     assert_array_equal(model.coef_, direct.coef_)
 
@@ -273,6 +295,31 @@ def test_overflow_is_named(X_scale, y_scale, message):
     X, y, _ = make_problem()
     with pytest.raises(ValueError, match=message):
         GradientRegressor(precompute=True).fit(X_scale * X, y_scale * y)
+
+
+def test_overflow_among_blocks_is_left_to_the_samples(monkeypatch):
+    """Products of a block are finite here, and their sums are not."""
+    monkeypatch.setattr(_rows, "NUMBERS_AT_ONCE", 400)
+    X, y, _ = make_problem()
+    X[1, :2] = X[301] = 1e154
+    X[301, 1] = -1e154
+    data = Data(X, y[:, None], np.empty(0))
+    assert condensed(data) is None
+    assert _full_batch.complements(data, [np.arange(10, 20)]) == [None]
+
+
+@pytest.mark.parametrize("n_cores", [1, 16])
+def test_memory_does_not_grow_with_the_cores_for_ever(n_cores, monkeypatch):
+    n_features = 100
+    most = 10 * 3 * (n_features + 2) ** 2
+    monkeypatch.setattr(_full_batch, "NUMBERS_IN_WORK", most)
+    monkeypatch.setattr(_rows, "NUMBERS_AT_ONCE", 1)
+    monkeypatch.setattr(_cores, "cpu_count", lambda: n_cores)
+    data = Data(*make_problem(20_000, n_features, n_targets=1)[:2], np.empty(0))
+    data = data._replace(y=data.y[:, None])
+    with patch.object(_cores, "ThreadPoolExecutor", wraps=ThreadPoolExecutor) as pool:
+        assert condensed(data) is not None
+    pool.assert_called_once_with(min(n_cores, 10))
 
 
 def spoiled(name):

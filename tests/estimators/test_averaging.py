@@ -286,6 +286,21 @@ def test_average_and_last_parameters_are_compared_on_the_same_rows(monkeypatch):
         lagging.fit(X, y)
 
 
+def test_a_jump_of_the_scale_is_seen_behind_the_average(monkeypatch):
+    """J of the last parameters may be far below that of the average."""
+    monkeypatch.setattr(_train, "SAMPLED", 300)
+    rng = np.random.default_rng(1)
+    X = rng.standard_normal((3000, 5)) + 1
+    y = X @ rng.standard_normal(5)
+    model = GradientRegressor("sgd", average=True, batch_size=32, random_state=0)
+    for _ in range(5):
+        model.partial_fit(X, y)
+    final = model._training.state.progress["final"]
+    last = model._training.state.phi[0]
+    assert_allclose(final, reference.objective(last, X, y), rtol=0.5)
+    model.partial_fit(1e6 * X, y).partial_fit(1e6 * X, y)
+
+
 @pytest.mark.parametrize("average", [True, "exponential"])
 def test_divergence_is_seen_behind_the_average(average):
     params = {"learning_rate": 10.0, "max_iter": 4, "tol": None, "batch_size": None}

