@@ -34,8 +34,10 @@ SMALLEST_GAIN = 4
 SMALL_PRODUCTS = 2**22
 SHARE_OF_DATA = 1 / 16
 
-# What a multiply-add of the products costs, in those of the loop.
-COST_OF_PRODUCT = 1 / 8
+# What looking at X for the products and the check costs, in epochs, and what a
+# multiply-add of the products does, in those of the loop, if one core makes them.
+COST_OF_PASSES = 2
+COST_OF_PRODUCT = 1 / 32
 
 # How well J of few rows and J of the samples agree, as a share of J and of the mean
 # of y²; the latter is what rounding makes of a perfect fit.
@@ -70,7 +72,8 @@ def pays(data, max_epochs):
         and data.X.size >= SMALLEST_DATA
         and n_products <= max(SMALL_PRODUCTS, SHARE_OF_DATA * epoch)
         and epoch >= SMALLEST_GAIN * n_products
-        and max_epochs * epoch >= COST_OF_PRODUCT * n_samples * n_products
+        and (max_epochs - COST_OF_PASSES) * epoch
+        >= COST_OF_PRODUCT * n_samples * n_products
     )
 
 

@@ -160,7 +160,8 @@ def test_it_is_taken_where_it_pays():
     data = Data(np.empty((40_000, 10)), np.empty((40_000, 1)), np.empty(0))
     assert pays(data, 1000)
     assert not pays(data._replace(X=np.empty((1000, 10))), 1000)  # small anyway
-    assert not pays(data, 1)  # products cost more than an epoch
+    assert not pays(data, 2)  # products cost more than two epochs
+    assert pays(data, 10)
     assert not pays(data._replace(X=np.empty((500, 499))), 1000)  # as many columns
 
 
