@@ -29,8 +29,8 @@ from ._types import Data, read_only
 SMALLEST_DATA = 2**17
 SMALLEST_GAIN = 4
 
-# About ten matrices of the size of A are held at once. Without being asked for, A has
-# at most so many numbers, which are 32 MB, or this share of those of X.
+# Without being asked for, A has at most so many numbers, which are 32 MB, or this share
+# of those of X. Some four matrices of its size are held, and three more by each thread.
 SMALL_PRODUCTS = 2**22
 SHARE_OF_DATA = 1 / 16
 
@@ -169,8 +169,7 @@ def _sample(data):
     y = data.y[rows].astype(np.float64)
     centre, middle = X.mean(axis=0), y.mean(axis=0)
     X -= centre
-    size = np.maximum(X.max(axis=0), -X.min(axis=0))
-    size = np.where(size > 0, size, 1.0)
+    size = _or_one(np.maximum(X.max(axis=0), -X.min(axis=0)))
     X /= size
     return Data(X, y - middle, data.weight[:0]), middle, centre, size
 
@@ -290,9 +289,13 @@ def _triangular_root(products):
 
 def _on_one_scale(products):
     """The products of columns of length 1, and the lengths; 1 for a column of 0."""
-    size = np.sqrt(products.diagonal())
-    size = np.where(size > 0, size, 1.0)
+    size = _or_one(np.sqrt(products.diagonal()))
     return products / size / size[:, np.newaxis], size
+
+
+def _or_one(size):
+    """Sizes to divide by, 1 where there is none."""
+    return np.where(size > 0, size, 1.0)
 
 
 def _confirmed(cores, data, few, is_trained, weights):
@@ -347,8 +350,7 @@ def _lowest(Z, few):
     if bandwidth(Z)[0] == 0 and Z.diagonal().all():
         upper, y = Z[:n_params], few.y[:n_params]
         return solve_triangular(upper, y, check_finite=False).T
-    size = np.abs(Z).max(axis=0)
-    size = np.where(size > 0, size, 1.0)
+    size = _or_one(np.abs(Z).max(axis=0))
     return np.linalg.lstsq(Z / size, few.y, rcond=None)[0].T / size
 
 

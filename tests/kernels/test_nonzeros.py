@@ -12,6 +12,7 @@ import scipy.sparse
 from estimators.sparse import assert_same_as_dense, make_sparse, regressor
 from numba import types
 
+from sklopt import GradientRegressor
 from sklopt.engine import _train
 from sklopt.kernels._epoch import (
     add_objective,
@@ -149,3 +150,11 @@ def test_nothing_but_the_types_recompiles(dtype):
         X_type = signature[0].types[0]
         parts = X_type.types if isinstance(X_type, types.BaseTuple) else [X_type]
         assert not any(part.mutable for part in parts)
+
+
+def test_a_scale_may_leave_the_range_of_its_square():
+    """(1 − α·l2)² overflows, while all coefficients are 0."""
+    X = scipy.sparse.eye_array(300, 500, format="csr")
+    model = GradientRegressor("sgd", batch_size=4, learning_rate=1.0, penalty="l2")
+    model.set_params(alpha=1e160, max_iter=5, tol=None)
+    assert model.fit(X, np.zeros(300)).loss_ == 0.0
