@@ -99,22 +99,34 @@ def arriving_row(blocks, block_size, n_rows, i):
 
 
 @kernel
-def row_at(data, plan, scratch, pool_start, place):
-    """The row at a place of an epoch's order; one that comes later is prefetched."""
+def places_ahead(data, plan, scratch):
+    """How many places before its own a row is asked for; 0 of rows in their order.
+
+    Where a pool of blocks stays in the cache, that is a pool.
+    """
+    if not scratch.order.size:
+        return 0
+    row_bytes = row_size(data.X) * data.y.itemsize
+    if scratch.blocks.size and plan.pool_size * row_bytes <= STREAMED_BYTES:
+        return plan.pool_size
+    return max(PREFETCHED_LINES // (row_bytes // CACHE_LINE + 1), 1)
+
+
+@kernel
+def row_at(data, plan, scratch, pool_start, place, ahead):
+    """The row at a place of an epoch's order; the one `ahead` of it is prefetched."""
     X, order, blocks = data.X, scratch.order, scratch.blocks
-    if not order.size:
+    if ahead == 0:
         return place
-    row_bytes = row_size(X) * data.y.itemsize
-    if blocks.size and plan.pool_size * row_bytes <= STREAMED_BYTES:
+    if ahead == plan.pool_size and blocks.size:
         # The next pool comes from memory as it lies there, block by block.
         n_rows = data.y.shape[0]
-        upcoming = min(place + plan.pool_size, n_rows - 1)
+        upcoming = min(place + ahead, n_rows - 1)
         row = arriving_row(blocks, plan.block_size, n_rows, upcoming)
     else:
-        lines, last = row_bytes // CACHE_LINE + 1, order.size - 1
-        ahead = max(PREFETCHED_LINES // lines, 1)
+        last = order.size - 1
         prefetch_start(X, order[min(place - pool_start + 2 * ahead, last)])
         row = order[min(place - pool_start + ahead, last)]
-    prefetch(data.y, (row, 0))
+    prefetch(data.y, (row, 0), 0)
     prefetch_row(X, row)
     return order[place - pool_start]

@@ -100,21 +100,21 @@ def _no_start(X, row):
 
 
 def _prefetch_start(X, row):
-    prefetch(X.starts, (row,))
+    prefetch(X.starts, (row,), 0)
 
 
 def _prefetch_dense_row(X, row):
-    for column in range(0, X.shape[1], CACHE_LINE // X.itemsize):
-        prefetch(X, (row, column))
-    prefetch(X, (row, X.shape[1] - 1))
+    for offset in range(0, X.shape[1] * X.itemsize, CACHE_LINE):
+        prefetch(X, (row, 0), offset)
+    prefetch(X, (row, X.shape[1] - 1), 0)
 
 
 def _prefetch_sparse_row(X, row):
     values, columns = nonzeros(X, row)
-    for i in range(0, values.size, CACHE_LINE // values.itemsize):
-        prefetch(values, (i,))
-    for i in range(0, columns.size, CACHE_LINE // columns.itemsize):
-        prefetch(columns, (i,))
+    for offset in range(0, values.size * values.itemsize, CACHE_LINE):
+        prefetch(values, (0,), offset)
+    for offset in range(0, columns.size * columns.itemsize, CACHE_LINE):
+        prefetch(columns, (0,), offset)
 
 
 # How many numbers a row holds, in the mean.

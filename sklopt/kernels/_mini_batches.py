@@ -4,7 +4,7 @@ import math
 
 from . import _costs as cost
 from ._averages import average_parameters
-from ._batches import row_at
+from ._batches import places_ahead, row_at
 from ._clipping import clip
 from ._codes import Clock, Rule, Schedule, Status
 from ._compilation import kernel
@@ -85,27 +85,26 @@ def add_gradients(data, plan, candidates, progress, scratch, point, first, stop,
     Rows come in groups: all are predicted before any is added, so that the processor
     fetches and multiplies the next row while the last one waits for its slope.
     """
-    tally = scratch.tally
     rows, pulls, gradient = scratch.rows, scratch.pulls, scratch.gradient
     pool_start = first - first % plan.pool_size
+    ahead = places_ahead(data, plan, scratch)
     for start in range(first, stop, GROUP_SIZE):
         size = min(GROUP_SIZE, stop - start)
         for i in range(size):
-            row = row_at(data, plan, scratch, pool_start, start + i)
-            rows[i] = row
-            scratch.batch_weight[0] += row_weight(data, row)
-            for k in range(point.shape[0]):
-                if progress[k].status == Status.RUNNING:
-                    z = linear_predictor(plan, data, row, point, k)
-                    prediction = prediction_at(plan, z, point, k)
-                    loss = row_loss(data, plan, candidates[k], row, prediction)
-                    slope = row_slope(data, plan, candidates[k], row, prediction)
-                    tally[k].batch_loss += loss
-                    pulls[k, i] = add_featureless_gradient(
-                        plan, data, row, z, point, k, slope * share, gradient
-                    )
+            rows[i] = row_at(data, plan, scratch, pool_start, start + i, ahead)
+            scratch.batch_weight[0] += row_weight(data, rows[i])
         for k in range(point.shape[0]):
             if progress[k].status == Status.RUNNING:
+                loss = 0.0
+                for i in range(size):
+                    z = linear_predictor(plan, data, rows[i], point, k)
+                    prediction = prediction_at(plan, z, point, k)
+                    loss += row_loss(data, plan, candidates[k], rows[i], prediction)
+                    slope = row_slope(data, plan, candidates[k], rows[i], prediction)
+                    pulls[k, i] = add_featureless_gradient(
+                        plan, data, rows[i], z, point, k, slope * share, gradient
+                    )
+                scratch.tally[k].batch_loss += loss
                 add_rows(data.X, rows, pulls, size, gradient, k)
 
 

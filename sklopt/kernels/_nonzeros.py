@@ -15,7 +15,7 @@ Trade. Springer.
 import math
 
 from . import _costs as cost
-from ._batches import row_at
+from ._batches import places_ahead, row_at
 from ._codes import Clock, Status
 from ._compilation import kernel
 from ._matrices import add_row, nonzeros, place_of, row_product
@@ -107,8 +107,9 @@ def add_slopes(data, plan, candidates, state, scratch, first, stop, batch_start)
     """Note what rows first…stop of a mini-batch pull the prediction with."""
     phi, tally = state.phi, scratch.tally
     pool_start = first - first % plan.pool_size
+    ahead = places_ahead(data, plan, scratch)
     for place in range(first, stop):
-        row = row_at(data, plan, scratch, pool_start, place)
+        row = row_at(data, plan, scratch, pool_start, place, ahead)
         scratch.rows[place - batch_start] = row
         scratch.batch_weight[0] += row_weight(data, row)
         for k in range(candidates.size):

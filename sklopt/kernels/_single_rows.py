@@ -7,7 +7,7 @@ written once a step. The general way over `Scratch.gradient` takes twice as long
 import math
 
 from ._averages import average_parameters
-from ._batches import row_at
+from ._batches import places_ahead, row_at
 from ._codes import Clock, Status
 from ._compilation import kernel
 from ._mini_batches import walk
@@ -41,8 +41,9 @@ def descend_rows(data, plan, candidates, state, scratch, record, first, stop):
     """One step of every candidate on each of the rows first…stop."""
     tally = scratch.tally
     pool_start = first - first % plan.pool_size
+    ahead = places_ahead(data, plan, scratch)
     for place in range(first, stop):
-        row = row_at(data, plan, scratch, pool_start, place)
+        row = row_at(data, plan, scratch, pool_start, place, ahead)
         weight = row_weight(data, row)
         for k in range(candidates.size):
             if state.progress[k].status == Status.RUNNING:
