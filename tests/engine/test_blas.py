@@ -1,0 +1,56 @@
+"""Limits on the threads of linear algebra."""
+
+import multiprocessing
+import threading
+
+import pytest
+from threadpoolctl import threadpool_info
+
+from sklopt.engine._blas import one_blas_thread
+
+
+def blas_threads():
+    return [
+        pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"
+    ]
+
+
+def test_one_thread_inside_and_as_many_as_before_behind_it():
+    before = blas_threads()
+    with one_blas_thread():
+        assert set(blas_threads()) == {1}
+        with one_blas_thread():
+            assert set(blas_threads()) == {1}
+        assert set(blas_threads()) == {1}
+    assert blas_threads() == before
+
+
+def limited():
+    with one_blas_thread():
+        pass
+
+
+@pytest.mark.skipif(
+    "fork" not in multiprocessing.get_all_start_methods(), reason="forks nothing"
+)
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
+def test_a_child_forked_during_a_fit_of_another_thread_does_not_wait_for_it():
+    is_inside, is_over = threading.Event(), threading.Event()
+
+    def hold():
+        with one_blas_thread():
+            is_inside.set()
+            is_over.wait()
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    is_inside.wait()
+    child = multiprocessing.get_context("fork").Process(target=limited)
+    child.start()
+    child.join(20)
+    is_hanging = child.is_alive()
+    child.kill()
+    is_over.set()
+    holder.join()
+    assert not is_hanging
+    assert child.exitcode == 0
