@@ -39,15 +39,16 @@ def as_dense(X):
 
 
 def mapped_file(array):
-    """The mapped file that an array is a view of, else None.
+    """The mapped file that a `numpy.memmap` or a view of one shows, else None.
 
     A copy-on-write mapping holds changes that are nowhere else: it counts as memory.
+    So does a mapping that is no `numpy.memmap`, of which nobody can tell.
     """
+    is_shared = False
     while isinstance(array, np.ndarray):
-        if isinstance(array, np.memmap) and array.mode == "c":
-            return None
+        is_shared = isinstance(array, np.memmap) and array.mode != "c"
         array = array.base
-    return array if isinstance(array, mmap.mmap) else None
+    return array if is_shared and isinstance(array, mmap.mmap) else None
 
 
 def let_go(*arrays):

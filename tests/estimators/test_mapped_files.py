@@ -1,6 +1,7 @@
 """Training on `numpy.memmap`: files that may be larger than memory."""
 
 import json
+import mmap
 import subprocess
 import sys
 
@@ -105,6 +106,25 @@ def test_changes_of_a_mapped_array_survive_a_fit(problem, tmp_path, mode):
     model = GradientRegressor(max_iter=3, tol=None, learning_rate=0.05).fit(file, y)
     assert_array_equal(file, X)
     assert_allclose(model.coef_, model.fit(X, y).coef_, rtol=1e-12)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no private mappings")
+@pytest.mark.parametrize("kind", ["anonymous", "file"])
+def test_a_private_mapping_that_is_no_memmap_survives_a_fit(problem, tmp_path, kind):
+    X, y = problem
+    if kind == "anonymous":
+        flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
+        mapping = mmap.mmap(-1, X.nbytes, flags=flags)
+    else:
+        np.zeros_like(X).tofile(tmp_path / "X")
+        with (tmp_path / "X").open("rb") as file:
+            mapping = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+    private = np.ndarray(X.shape, X.dtype, buffer=mapping)
+    private[:] = X
+    model = GradientRegressor("sgd", max_iter=3, tol=None, random_state=0)
+    learnt = parameters(model.fit(private, y))
+    assert_array_equal(private, X)
+    assert_array_equal(learnt, parameters(model.fit(X, y)))
 
 
 def test_large_files_are_read_in_larger_blocks(tmp_path, monkeypatch):
