@@ -45,12 +45,12 @@ FIRST_RECORD = 32
 LONGEST_RECORD = 4096
 LARGEST_PATH = 2**23  # numbers
 
-# Rows that the averaged parameters are judged on after every epoch: all would cost a
-# fifth of it.
+# Rows that the averaged parameters are judged on after every epoch, of which all would
+# cost a fifth; and the last parameters beside published ones that are others.
 SAMPLED = 10_000
 
-# Rows that tell whether new data are of another scale.
-JUMP_ROWS = 1000
+# Rows that tell whether new data are of another scale, and what J rises by if so.
+LEADING = 1000
 SMALLEST_JUMP = 1e3
 
 
@@ -70,27 +70,48 @@ def objective(task, phi):
 
 
 def objectives(task, published, last):
-    """J at the published parameters, and on a sample at these and at the last ones.
+    """J at the published parameters; on a sample at these and at the last ones.
 
-    Where the last are the published ones, the sample is of all rows.
+    And on the leading rows at the last ones. Where the last are the published ones, the
+    sample is of all rows.
     """
     J = objective(task, published)
-    if last is published:
-        return J, J, J
-    on_sample = task._replace(data=sample_of(task.data))
-    return J, objective(on_sample, published), objective(on_sample, last)
+    sampled = final = J
+    if last is not published:
+        on_sample = task._replace(data=sample_of(task.data))
+        sampled, final = objective(on_sample, published), objective(on_sample, last)
+    leading = leading_rows(task.data)
+    if leading is task.data and last is published:
+        return J, sampled, final, final
+    return J, sampled, final, objective(task._replace(data=leading), last)
 
 
 def sample_of(data):
-    """The data, or `SAMPLED` of its rows of positive weight, from all over them."""
-    if len(data.y) <= SAMPLED or data.bias.size:
-        return data  # rows that the samples were condensed to stand for them together
-    rows = np.flatnonzero(data.weight) if data.weight.size else np.arange(len(data.y))
-    rows = rows[np.linspace(0, len(rows) - 1, min(len(rows), SAMPLED)).astype(np.intp)]
-    weight = data.weight[rows] if data.weight.size else data.weight
-    if weight.size:
-        weight = (weight / weight.mean(dtype=np.float64)).astype(data.weight.dtype)
-    return Data(*map(read_only, (data.X[rows], data.y[rows], weight)))
+    """The data, or `SAMPLED` rows that tell J of all.
+
+    They are drawn in proportion to their weights, one from each of as many stretches of
+    equal weight: no row is missed that outweighs the others, and no period of the rows
+    is that of the sample.
+    """
+    n_samples = len(data.y)
+    if n_samples <= SAMPLED or data.is_condensed:
+        return data
+    places = np.arange(SAMPLED) + np.random.default_rng(0).random(SAMPLED)
+    if data.weight.size:
+        until = np.cumsum(data.weight, dtype=np.float64)
+        until *= SAMPLED / until[-1]
+        rows = np.searchsorted(until, places, side="right")
+        rows = np.minimum(rows, np.flatnonzero(data.weight)[-1])
+    else:
+        rows = np.minimum(places * (n_samples / SAMPLED), n_samples - 1).astype(np.intp)
+    return Data(*map(read_only, (data.X[rows], data.y[rows], data.weight[:0])))
+
+
+def leading_rows(data):
+    """The data, or the first of its rows, by which other data are told from them."""
+    if len(data.y) <= LEADING or data.is_condensed:
+        return data
+    return Data(*(array[:LEADING] for array in data))
 
 
 def judge_averages(on_sample, state, scratch):
@@ -114,8 +135,7 @@ def judge_start(task, state, is_new):
     if is_new and state.phi.any():
         reference = np.maximum(reference, objective(task, state.phi))
     elif not is_new:
-        jump = _jump(task, state)
-        reference = np.maximum(reference, jump * state.progress["reference"])
+        reference = np.maximum(reference, _moved(task, state))
     if not np.isfinite(reference).all():
         raise ValueError(TOO_LARGE)
     if _has_constant(task.plan):
@@ -128,19 +148,25 @@ def judge_start(task, state, is_new):
 
 def _best_constants(data, plan):
     """φ₀ of the lowest objective without features, for each target."""
-    if data.bias.size:  # condensed, which is for squared error
+    if data.is_condensed:  # which is for squared error
         return data.bias @ data.y / (data.bias @ data.bias)
     loss = Loss(plan.loss), plan.loss_parameter
     return np.array([best_constant(*loss, y, data.weight) for y in data.y.T])
 
 
-def _jump(task, state):
-    """By how much J rises only since the data are not those of the last training."""
-    rows = slice(JUMP_ROWS)
-    some = task._replace(data=Data(*(array[rows] for array in task.data)))
-    now, before = objective(some, state.phi), state.progress["final"]
+def _moved(task, state):
+    """What `reference` is on new data, if these are of another scale.
+
+    Where J rises at once, as no training does, it is the data that have changed, and
+    the reference with them, by the same factor: what J had grown by before, it has
+    still grown by. Yet it is J at the start at most, as that of a first training.
+    """
+    progress = state.progress
+    now = objective(task._replace(data=leading_rows(task.data)), state.phi)
+    before, reference = progress["leading"], progress["reference"]
     has_jumped = (before > 0.0) & (now > SMALLEST_JUMP * before)
-    return np.divide(now, before, out=np.ones_like(now), where=has_jumped)
+    jump = np.divide(now, before, out=np.ones_like(now), where=has_jumped)
+    return np.where(has_jumped, np.minimum(now, jump * reference), reference)
 
 
 def _featureless(task):

@@ -58,6 +58,7 @@ PROGRESS = _record_dtype(
     reference=np.float64,  # the larger of J at φ = 0 and at the start
     trivial=np.float64,  # lowest J of a prediction that heeds no feature
     final=np.float64,  # J at the end of the last training, on its data or a sample
+    leading=np.float64,  # the same on the first of its rows
     lowest=np.float64,  # validation loss, that of `State.best_phi`
     best=np.float64,
     last=np.float64,
@@ -134,6 +135,11 @@ class Data(NamedTuple):
     bias: np.ndarray = read_only(np.empty(0))  # what φ₀ is multiplied by, (0,) for 1
 
     @property
+    def is_condensed(self):
+        """Whether its rows stand for others, all of them together."""
+        return self.bias.size > 0
+
+    @property
     def compiled(self):
         """The same for the compiled loop."""
         if not issparse(self.X):
@@ -157,6 +163,11 @@ class Validation(NamedTuple):
         with np.errstate(over="ignore", invalid="ignore"):
             variance = np.array([_variance(y, weight) for y in columns])
         return cls(data, read_only(variance))
+
+    @property
+    def is_condensed(self):
+        """Whether its rows stand for others, all of them together."""
+        return self.bias.size > 0
 
     @property
     def compiled(self):

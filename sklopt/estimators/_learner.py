@@ -225,8 +225,8 @@ class Learner:
         on_epoch = self._listener(training, watch)
         history = self._run(task, state, max_epochs, on_epoch)
         self._judge_end(task, state, is_chunk)
-        loss, sampled, final = objectives(task, training.outcome, state.phi)
-        state.progress["final"] = final
+        loss, sampled, final, leading = objectives(task, training.outcome, state.phi)
+        state.progress["final"], state.progress["leading"] = final, leading
         training = training.judged(loss, sampled)
         raise_if_diverged(
             type(self).__name__,

@@ -19,6 +19,7 @@ _OBJECTIVES = (
     "reference",
     "trivial",
     "final",
+    "leading",
     "lowest",
     "best",
     "last",

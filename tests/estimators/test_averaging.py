@@ -28,6 +28,7 @@ from sklearn.linear_model import SGDRegressor
 from sklopt import GaborRegressor, GradientRegressor
 from sklopt.datasets import make_gabor
 from sklopt.engine import _train
+from sklopt.engine._types import Data
 from sklopt.solvers import Adam
 
 X, Y = make_problem()
@@ -231,9 +232,8 @@ def test_averaged_loss_of_many_rows_is_that_of_some(monkeypatch):
     model = make_model("sgd", "constant", 7, average=True, penalty="l2", alpha=0.3)
     twin = train_twin(model, X, Y, WEIGHTS)
     model.fit(X, Y, WEIGHTS)
-    weighty = np.flatnonzero(WEIGHTS)
-    some = weighty[np.linspace(0, len(weighty) - 1, 9).astype(int)]
-    part = X[some], Y[some], WEIGHTS[some], 0.3
+    sample = _train.sample_of(Data(X, Y[:, None], WEIGHTS))
+    part = sample.X, sample.y[:, 0], np.ones(9), 0.3
     told = [reference.objective(phi, *part) for phi in twin.averages]
     assert_allclose(model.history_["averaged_loss"], told, **CLOSE)
     J = objective_of(model, twin.averages[-1], WEIGHTS)
@@ -278,7 +278,8 @@ def test_average_and_last_parameters_are_compared_on_the_same_rows(monkeypatch):
     rng = np.random.default_rng(0)
     X = rng.standard_normal((300, 2))
     noise = rng.standard_normal(300)
-    noise[np.linspace(0, 299, 9).astype(int)] = 0.0  # nothing is lost on the sample
+    sampled = _train.sample_of(Data(np.arange(300.0)[:, None], X, np.empty(0))).X[:, 0]
+    noise[sampled.astype(int)] = 0.0  # nothing is lost on the sample
     y = X.sum(axis=1) + noise
     GradientRegressor(average="exponential", precompute=False).fit(X, y)
     lagging = GradientRegressor(average=True, precompute=False, init=np.full(3, 50.0))

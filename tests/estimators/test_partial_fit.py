@@ -15,8 +15,10 @@ from cases import (
     make_problem,
     make_weights,
 )
+from numpy.testing import assert_allclose
 
-from sklopt import GradientRegressor
+from sklopt import GaborRegressor, GradientRegressor
+from sklopt.estimators._training import DivergenceError
 from sklopt.solvers import Adam
 
 
@@ -164,9 +166,7 @@ def test_a_change_of_solver_begins_its_averages_anew():
     adam = Adam(beta_2=0.999)
     model.set_params(solver=adam, batch_size=None, learning_rate=1e-3).partial_fit(X, y)
     # Adam's first step is α in every parameter, whatever its averages will forget.
-    np.testing.assert_allclose(
-        np.abs(np.diff(model.path_, axis=0)[-1]), 1e-3, rtol=1e-6
-    )
+    assert_allclose(np.abs(np.diff(model.path_, axis=0)[-1]), 1e-3, rtol=1e-6)
 
 
 def test_path_begins_anew_where_it_was_not_kept():
@@ -197,3 +197,68 @@ def test_data_of_another_scale_are_no_divergence():
     first, second = model.loss_curve_
     assert second > 1e10 * first
     assert model.n_iter_ == 2
+
+
+@pytest.mark.parametrize("average", [False, True])
+def test_chunks_that_go_back_and_forth_raise_no_bar(average):
+    """What tells a divergence stays a number that some chunk had at its start."""
+    rng = np.random.default_rng(0)
+    model = GradientRegressor("sgd", learning_rate=0.01, average=average)
+    largest = 0.0
+    for i in range(40):
+        X = rng.standard_normal((500, 3))
+        y = X @ [1.0, 2.0, 3.0] + rng.standard_normal(500) * (0.01 if i % 2 else 100)
+        if i:
+            largest = max(largest, np.mean((model.predict(X) - y) ** 2))
+        largest = max(largest, np.mean(y**2))
+        model.partial_fit(X, y)
+    assert model._training.state.progress["reference"] <= 1.01 * largest
+
+
+@pytest.mark.parametrize("average", [False, True])
+def test_first_rows_unlike_the_others_hide_no_divergence(average):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((120_000, 1))
+    y = X[:, 0] + rng.standard_normal(120_000)
+    y[5] = 1e8
+    model = GradientRegressor("gd", learning_rate=1.5, average=average, tol=None)
+    for _ in range(3):
+        model.partial_fit(X, y)
+    reference = model._training.state.progress["reference"]
+    assert reference == pytest.approx(np.mean(y**2), rel=1e-3)
+
+    def go_on():
+        for _ in range(40):
+            model.partial_fit(X, y)
+
+    with pytest.raises(DivergenceError):
+        go_on()
+
+
+def test_what_had_grown_before_the_data_changed_has_still_grown():
+    X, y = make_problem()
+    model = GradientRegressor("gd", learning_rate=1.0, tol=None)
+    while len(getattr(model, "loss_curve_", ())) < 2 or model.loss_ < 1e5 * np.var(y):
+        model.partial_fit(X, y)
+    before = model._training.state.progress["reference"].copy()
+    had_grown = model.loss_ / before
+    start = np.mean((model.predict(1e3 * X) - y) ** 2)
+    model.set_params(learning_rate=1e-9).partial_fit(1e3 * X, y)
+    reference = model._training.state.progress["reference"]
+    assert_allclose(start / reference, had_grown, rtol=1e-6)
+
+
+def test_objectives_are_in_the_units_of_the_last_training():
+    """Those of a wave at an automatic rate are of y as large as its deviation."""
+    rng = np.random.default_rng(0)
+    X = rng.uniform(-3, 3, (200, 1))
+    y = 10 * np.sin(2 * X[:, 0]) + rng.standard_normal(200)
+    model = GaborRegressor(fit_amplitude=True, random_state=0).partial_fit(X, y)
+    before = model._training
+    model.set_params(learning_rate=1e-6).partial_fit(X, y)
+    unit = (before.coordinates.size / model._training.coordinates.size) ** 2
+    assert unit == pytest.approx(np.var(y), rel=0.1)
+    moved = before.moved(model._training.coordinates).state.progress
+    for name in ("reference", "trivial", "final", "leading", "best", "last"):
+        assert_allclose(moved[name], unit * before.state.progress[name], rtol=1e-12)
+        assert (moved[name] > 0).all()

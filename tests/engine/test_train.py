@@ -1,0 +1,76 @@
+"""Rows that stand for all: samples, and leading ones."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from scipy.sparse import csr_array
+
+from sklopt.engine import _train
+from sklopt.engine._train import leading_rows, sample_of
+from sklopt.engine._types import Data, read_only
+
+NOTHING = np.empty(0)
+
+
+def numbered(n_samples, weight=NOTHING, is_sparse=False):
+    """Data whose rows tell their numbers."""
+    X = np.arange(n_samples, dtype=float)[:, None]
+    return Data(csr_array(X) if is_sparse else X, read_only(-X), weight)
+
+
+@pytest.mark.parametrize("is_sparse", [False, True])
+def test_few_rows_are_their_own_sample(is_sparse):
+    data = numbered(10_000, is_sparse=is_sparse)
+    assert sample_of(data) is data
+    assert leading_rows(numbered(1000)) is not None
+    condensed = Data(np.eye(20_000, 1), np.ones((20_000, 1)), NOTHING, np.ones(20_000))
+    assert sample_of(condensed) is condensed
+    assert leading_rows(condensed) is condensed
+
+
+@pytest.mark.parametrize("n_samples", [10_001, 20_000, 123_457])
+@pytest.mark.parametrize("is_weighted", [False, True])
+def test_a_sample_is_from_all_over_and_has_no_period(n_samples, is_weighted):
+    data = numbered(n_samples, np.ones(n_samples) if is_weighted else NOTHING)
+    sample = sample_of(data)
+    rows = sample.X[:, 0].astype(int)
+    assert_array_equal(sample.y[:, 0], -rows)
+    assert len(rows) == 10_000
+    stretches = np.floor(np.arange(10_001) * n_samples / 10_000).astype(int)
+    assert (stretches[:-1] <= rows).all()
+    assert (rows <= stretches[1:]).all()
+    for period in (2, 3, 10):
+        share = np.bincount(rows % period) / len(rows)
+        np.testing.assert_allclose(share, 1 / period, atol=0.02)
+    assert_array_equal(sample_of(data).X, sample.X)
+
+
+def test_a_sample_is_in_proportion_to_the_weights():
+    """Also to those of a few rows that outweigh all others."""
+    rng = np.random.default_rng(0)
+    weight = rng.uniform(size=50_000) * (rng.uniform(size=50_000) < 0.5)
+    weight[-3:] = 0.0
+    weight[100] = weight.sum()
+    rows = sample_of(numbered(50_000, weight / weight.mean())).X[:, 0].astype(int)
+    assert (weight[rows] > 0).all()
+    assert (rows == 100).sum() == pytest.approx(5000, abs=1)
+    halves = weight[:25_000].sum() / weight.sum()
+    assert (rows < 25_000).mean() == pytest.approx(halves, abs=2e-4)
+
+
+def test_the_last_row_with_weight_is_the_last_that_can_be_drawn(monkeypatch):
+    class Highest:
+        def random(self, size):
+            return np.full(size, np.nextafter(1.0, 0.0))
+
+    monkeypatch.setattr(_train.np.random, "default_rng", lambda seed: Highest())
+    weight = np.zeros(30_000)
+    weight[:20_000] = 1 / 3
+    assert sample_of(numbered(30_000, weight)).X.max() == 19_999
+    assert sample_of(numbered(30_000)).X.max() == 29_999
+
+
+def test_leading_rows_are_the_first():
+    data = leading_rows(numbered(5000, np.arange(5000.0)))
+    assert_array_equal(data.X[:, 0], np.arange(1000))
+    assert_array_equal(data.weight, np.arange(1000))
