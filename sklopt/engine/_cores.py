@@ -1,7 +1,7 @@
 """Work that the cores share, and that Ctrl-C does not wait for."""
 
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from itertools import repeat
 
 import numpy as np
 from joblib import cpu_count
@@ -13,10 +13,12 @@ class Cores:
     To be used in a ``with`` statement. Whoever waits for a result hears Ctrl-C; what
     has begun then comes to its end unheeded, which the end of the process waits for,
     and nothing else is begun. There are no more threads than cores, nor than `most`.
+    Numbers that leave their range do so without a warning.
     """
 
     def __init__(self, most):
-        self._pool = ThreadPoolExecutor(min(cpu_count(), most))
+        self.n_threads = min(cpu_count(), most)
+        self._pool = ThreadPoolExecutor(self.n_threads)
 
     def __enter__(self):
         return self
@@ -25,8 +27,18 @@ class Cores:
         self._pool.shutdown(wait=error is None, cancel_futures=True)
 
     def map(self, function, items):
-        """What a function makes of every item, in order."""
-        return self._pool.map(_quiet, repeat(function), items)
+        """What a function makes of every item, in order.
+
+        An item is begun when fewer than twice as many as there are threads wait to be
+        made or taken, so that no more of them are ever held.
+        """
+        waiting = deque()
+        for item in items:
+            waiting.append(self._pool.submit(_quiet, function, item))
+            if len(waiting) == 2 * self.n_threads:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
 
     def run(self, function, *args):
         """What a function returns that takes so long that Ctrl-C is to be heard."""

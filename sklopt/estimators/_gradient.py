@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._naming import naming
 from ..engine._curvature import untapped_gain
-from ..engine._full_batch import condensed, is_possible, pays
+from ..engine._full_batch import condensed, pays
 from ..engine._losses import has_largest_curvature, mean_of
 from ..engine._lowering import as_description, lower_batch_size, lower_penalty
 from ..engine._threads import train_in_threads
@@ -376,13 +376,10 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
         solver = as_description(self.solver, SOLVERS)
         n_samples = len(data.y)
         is_full = lower_batch_size(self.batch_size, solver, n_samples) == n_samples
-        is_automatic = isinstance(self.precompute, str)
-        is_wanted = is_squared and bool(self.precompute)
-        if not (is_full and is_wanted and is_possible(data)):
-            return data
-        if is_automatic and not pays(data, max_epochs):
-            return data
-        few = condensed(data)
+        is_wanted = is_full and is_squared and bool(self.precompute)
+        if is_wanted and isinstance(self.precompute, str):  # "auto"
+            is_wanted = pays(data, max_epochs)
+        few = condensed(data) if is_wanted else None
         return data if few is None else few
 
     def _refuse_what_is_of_squared_error(self):

@@ -9,7 +9,7 @@ from scipy.sparse import csr_array
 from sklearn.model_selection import GroupKFold, KFold, RepeatedKFold, ShuffleSplit
 from threadpoolctl import threadpool_limits
 
-from sklopt.engine import _cores, _full_batch, _rows
+from sklopt.engine import _cores, _products, _rows
 from sklopt.engine._full_batch import complements, condensed
 from sklopt.engine._types import Data
 
@@ -75,7 +75,7 @@ def iterates(data, n_steps=200):
 
 
 def objective_curvature(data):
-    """A bound of the second derivative: J's largest rise along the unit vectors."""
+    """A bound of the second derivative: its trace."""
     units = np.eye(data.X.shape[1] + 1)
     still = data._replace(y=np.zeros((len(data.y), len(units))))
     return 2 * objective(still, units)[0].sum()
@@ -125,14 +125,14 @@ def test_nothing_left_out_is_the_whole():
 def test_each_row_is_multiplied_once_and_again_where_folds_overlap(
     splitter, monkeypatch
 ):
-    n_rows, products = [], _full_batch._products
+    n_rows, products = [], _products.products_of_rows
 
-    def counted(data, rough, centre, rows):
+    def counted(data, shift, rows):
         if len(data.y) == N_SAMPLES:  # not those of the rough fit
             n_rows.append(len(data.y[rows]))
-        return products(data, rough, centre, rows)
+        return products(data, shift, rows)
 
-    monkeypatch.setattr(_full_batch, "_products", counted)
+    monkeypatch.setattr(_products, "products_of_rows", counted)
     tests = left_out(SPLITTERS[splitter])
     complements(make_data(), tests)
     again = sum(map(len, tests[1:])) if splitter == "overlapping" else 0
@@ -141,14 +141,14 @@ def test_each_row_is_multiplied_once_and_again_where_folds_overlap(
 
 def test_rows_are_read_as_they_lie_in_memory(monkeypatch):
     """X may be a file."""
-    first_rows, products = [], _full_batch._products
+    first_rows, products = [], _products.products_of_rows
 
-    def noted(data, rough, centre, rows):
+    def noted(data, shift, rows):
         if len(data.y) == N_SAMPLES:
             first_rows.append(rows[0])
-        return products(data, rough, centre, rows)
+        return products(data, shift, rows)
 
-    monkeypatch.setattr(_full_batch, "_products", noted)
+    monkeypatch.setattr(_products, "products_of_rows", noted)
     monkeypatch.setattr(_rows, "NUMBERS_AT_ONCE", 500)
     monkeypatch.setattr(_cores, "cpu_count", lambda: 1)
     complements(make_data(), left_out(SPLITTERS["shuffled"]))
