@@ -180,12 +180,14 @@ def test_tables_of_growth(monkeypatch):
 def test_memory_is_that_of_a_process_of_its_own(monkeypatch):
     import bench_growth
 
-    ways = {"batch 32": bench_growth.MEMORY_WAYS["batch 32"]}
+    ways = ("batch 32", "full batch, precompute")
+    ways = {way: bench_growth.MEMORY_WAYS[way] for way in ways}
     monkeypatch.setattr(bench_growth, "MEMORY_WAYS", ways)
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     rows = list(bench_growth.measure_memory([(1000, 5)]))
     # None where the system does not tell the peak.
-    assert [row["X (MB)"] for row in rows] in ([], [0.04, 0.02])
+    assert [row["X (MB)"] for row in rows] in ([], [0.04, 0.02] * 2)
+    assert all(row["beyond it (MB)"] >= 0 for row in rows)
 
 
 def test_slope_of_a_power_is_its_exponent():
@@ -207,12 +209,17 @@ def test_page_has_every_table_and_the_reasons(monkeypatch):
                 "times",
                 pd.DataFrame({"fit": ["x", "first"], "0.01 (s)": [1, "torch"]}),
             )
+            ways, peers = ["full batch", "mini-batch"] * 2, ["torch", "cyanure"] * 2
+            ratios = {"sklopt": ways, "best of them": peers, "ratio": [0.5, 2, 0.7, 1]}
+            yield "ratios", pd.DataFrame(ratios)
             yield from bench_gabor.tables(quick, n_problems=1)
 
     monkeypatch.setattr(run_all, "defaults", lambda quick: ())
     page = run_all.page(True, {"Part": Part})
     assert "torch is first at 0.01." in page
-    assert run_all.REASONS["torch"] in page
+    assert page.count(run_all.REASONS["torch"]) == 2
+    assert page.count("Ahead of sklopt, full batch: torch.") == 1
+    assert run_all.REASONS["cyanure"] not in page
     assert "### 1 Gabor waves" in page
     assert "| fit | 0.01 (s) |\n| --- | --- |" in page
 

@@ -51,7 +51,9 @@ NUMBERS_OF_A_POOL = 48 * 2**10
 LARGEST_POOL = 2**14  # rows
 FEWEST_BLOCKS = 16
 
-# In a file larger than this every place costs a read.
+# In a file larger than this every place costs a read, for which the system maps about a
+# megabyte whatever is asked for. A pool of 16 such places is mixed well enough; more
+# would keep more of the file in memory.
 LARGEST_CACHED_FILE = 2**28  # bytes
 BYTES_OF_A_READ = 2**19
 BYTES_OF_A_POOL = 2**23
@@ -232,10 +234,8 @@ def _block_and_pool(X):
     n_features = max(1, X.shape[1])
     if mapped_file(X) is not None and X.nbytes > LARGEST_CACHED_FILE:
         row_bytes = n_features * X.dtype.itemsize
-        block_size, pool_size = (
-            BYTES_OF_A_READ // row_bytes,
-            BYTES_OF_A_POOL // row_bytes,
-        )
+        block_size = BYTES_OF_A_READ // row_bytes
+        pool_size = BYTES_OF_A_POOL // row_bytes
     else:
         block_size = min(
             max(n_features, SMALLEST_OF_FEW_FEATURES),

@@ -41,7 +41,7 @@ MOST_STEPS, LEAST_STEP = 10, 1e-5
 DAMPINGS = [*4.0 ** np.arange(10, -11, -1), 0.0]
 
 # Predictions held at once when many points are evaluated.
-NUMBERS_AT_ONCE = 2**17
+PREDICTIONS_AT_ONCE = 2**17
 
 
 def gabor(z, window):
@@ -98,7 +98,7 @@ class Objective(NamedTuple):
     def value(self, phi):
         """J at φ of shape (P,) or at several of shape (M, P); a number or (M,)."""
         points = np.atleast_2d(phi)
-        size = max(1, NUMBERS_AT_ONCE // len(self.y))
+        size = max(1, PREDICTIONS_AT_ONCE // len(self.y))
         blocks = range(0, len(points), size)
         J = np.concatenate([self._values(points[i : i + size]) for i in blocks])
         return J if np.ndim(phi) == 2 else J[0]
@@ -227,7 +227,7 @@ class Objective(NamedTuple):
 
     def blocks(self):
         """The objective on a few rows at a time, so that their D is never large."""
-        n_rows = max(1, NUMBERS_AT_ONCE // self.n_params)
+        n_rows = max(1, PREDICTIONS_AT_ONCE // self.n_params)
         for first in range(0, len(self.y), n_rows):
             rows = slice(first, first + n_rows)
             yield self._replace(

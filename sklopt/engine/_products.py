@@ -9,7 +9,13 @@ import numpy as np
 from scipy.linalg import cho_solve
 
 from ._roots import on_one_scale, or_one, triangular_root
-from ._rows import as_dense, let_go, row_blocks, rows_at_once
+from ._rows import (
+    as_dense,
+    let_go,
+    row_blocks,
+    rows_at_once,
+    rows_from_all_over,
+)
 from ._types import Data
 
 # Singular values well below this share of the largest, times √d, count for little in
@@ -121,7 +127,7 @@ def _sample(data):
     rows = np.flatnonzero(data.weight) if data.weight.size else np.arange(len(data.y))
     n_rows = min(len(rows), 4 * (data.X.shape[1] + 1))
     rows = rows[np.linspace(0, len(rows) - 1, n_rows).astype(np.intp)]
-    X = as_dense(data.X[rows]).astype(np.float64, copy=False)
+    X = as_dense(rows_from_all_over(data.X, rows)).astype(np.float64, copy=False)
     y = data.y[rows].astype(np.float64)
     centre, middle = X.mean(axis=0), y.mean(axis=0)
     X -= centre

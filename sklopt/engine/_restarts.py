@@ -9,7 +9,7 @@ import numpy as np
 
 from ..kernels._codes import Status
 from ._blas import one_blas_thread
-from ._objective import NUMBERS_AT_ONCE, least_visible, visible_part
+from ._objective import PREDICTIONS_AT_ONCE, least_visible, visible_part
 from ._threads import running, train_in_threads
 from ._train import join_histories
 from ._types import History
@@ -71,7 +71,7 @@ def _lowest(objective, phi, head_flags, n_kept):
     points = phi
     if objective.has_head:
         # In blocks, since all waves at once may be large.
-        n_at_once = max(1, NUMBERS_AT_ONCE // len(objective.y))
+        n_at_once = max(1, PREDICTIONS_AT_ONCE // len(objective.y))
         blocks = np.split(phi, range(n_at_once, len(phi), n_at_once))
         heads = [_fit_heads(objective, block, *head_flags) for block in blocks]
         points = np.hstack([phi, np.concatenate(heads)])
@@ -116,7 +116,7 @@ def _draw_starts(rng, objective, n_starts):
 
 def _range_along(directions, X):
     """The least and the largest of the samples along each direction, (M, 2)."""
-    n_at_once = max(1, NUMBERS_AT_ONCE // len(X))
+    n_at_once = max(1, PREDICTIONS_AT_ONCE // len(X))
     ends = np.empty((len(directions), 2))
     for first in range(0, len(directions), n_at_once):
         block = slice(first, first + n_at_once)

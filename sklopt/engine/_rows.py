@@ -14,6 +14,9 @@ from scipy.sparse import issparse
 # Numbers of a block: some megabytes in double precision, with what is made of them.
 NUMBERS_AT_ONCE = 2**18
 
+# Places of a mapped file that are looked at before its pages are let go of.
+PLACES_AT_ONCE = 16
+
 
 def rows_at_once(n_numbers, at_least=1):
     """Rows of a block, of each of which so many numbers are made."""
@@ -26,6 +29,21 @@ def row_blocks(X, n_numbers, at_least=1):
     for first in range(0, X.shape[0], n_rows):
         yield slice(first, first + n_rows)
         let_go(X)
+
+
+def rows_from_all_over(X, rows):
+    """Those rows of X, read a few at a time from a mapped file.
+
+    The system maps about a megabyte at each place that is looked at.
+    """
+    if mapped_file(X) is None:
+        return X[rows]
+    taken = np.empty((len(rows), X.shape[1]), X.dtype)
+    for first in range(0, len(rows), PLACES_AT_ONCE):
+        some = slice(first, first + PLACES_AT_ONCE)
+        taken[some] = X[rows[some]]
+        let_go(X)
+    return taken
 
 
 def row_size(X):

@@ -25,7 +25,7 @@ from ..kernels._line_search import search_line
 from ..kernels._matrices import GROUP_SIZE
 from ..kernels._validation import validate
 from ._losses import best_constant
-from ._rows import let_go, mapped_file, row_size
+from ._rows import let_go, mapped_file, row_size, rows_from_all_over
 from ._types import TALLY, Data, History, Record, Scratch, empty_entries, read_only
 
 TOO_LARGE = (
@@ -104,7 +104,8 @@ def sample_of(data):
         rows = np.minimum(rows, np.flatnonzero(data.weight)[-1])
     else:
         rows = np.minimum(places * (n_samples / SAMPLED), n_samples - 1).astype(np.intp)
-    return Data(*map(read_only, (data.X[rows], data.y[rows], data.weight[:0])))
+    X = rows_from_all_over(data.X, rows)
+    return Data(*map(read_only, (X, data.y[rows], data.weight[:0])))
 
 
 def leading_rows(data):
@@ -219,7 +220,7 @@ def train(
     budget = CALL_BUDGET // BUDGET_SHARE_OF_FILES if is_mapped else CALL_BUDGET
     on_sample = task._replace(data=sample_of(data)) if plan.averages else None
     turn, compiled = _loop(plan), data.compiled
-    judged = task.validation and task.validation.compiled
+    validation = task.validation and task.validation.compiled
     records, n_epochs, capacity = [], 0, 1 if on_epoch else FIRST_RECORD
     # Overflow is how a divergence shows; the loop looks for it by itself.
     with np.errstate(all="ignore"):
@@ -235,7 +236,7 @@ def train(
                 if plan.averages:
                     judge_averages(on_sample, state, scratch)
                 if plan.validates:
-                    validate(judged, plan, candidates, state, scratch, budget)
+                    validate(validation, plan, candidates, state, scratch, budget)
                 let_go(data.X, data.y)
                 timer.look()
             records.append(record)

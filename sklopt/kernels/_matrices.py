@@ -12,9 +12,8 @@ import numpy as np
 from ._compilation import kernel, kernel_by_matrix
 from ._prefetching import CACHE_LINE, prefetch
 
-# Rows whose gradients are added together.
+# Rows whose gradients are added together: `_add_dense_rows` is written out for them.
 GROUP_SIZE = 4
-
 
 _FIRST_WEIGHT = np.uintp(1)
 
@@ -50,16 +49,17 @@ def _dense_product(X, row, phi, k):
 
 def _sparse_product(X, row, phi, k):
     values, columns = nonzeros(X, row)
-    a = b = c = d = 0.0  # sums of their own, so that none waits for another
+    # Sums of their own, so that none waits for another.
+    sum_a = sum_b = sum_c = sum_d = 0.0
     n_fours = values.size // 4
     for i in range(0, 4 * n_fours, 4):
-        a += values[i] * phi[k, place_of(columns[i])]
-        b += values[i + 1] * phi[k, place_of(columns[i + 1])]
-        c += values[i + 2] * phi[k, place_of(columns[i + 2])]
-        d += values[i + 3] * phi[k, place_of(columns[i + 3])]
+        sum_a += values[i] * phi[k, place_of(columns[i])]
+        sum_b += values[i + 1] * phi[k, place_of(columns[i + 1])]
+        sum_c += values[i + 2] * phi[k, place_of(columns[i + 2])]
+        sum_d += values[i + 3] * phi[k, place_of(columns[i + 3])]
     for i in range(4 * n_fours, values.size):
-        a += values[i] * phi[k, place_of(columns[i])]
-    return (a + b) + (c + d)
+        sum_a += values[i] * phi[k, place_of(columns[i])]
+    return (sum_a + sum_b) + (sum_c + sum_d)
 
 
 def _add_dense_row(X, row, pull, gradient, k):

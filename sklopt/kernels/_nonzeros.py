@@ -53,9 +53,7 @@ def walk_by_nonzeros(data, plan, candidates, state, scratch, record, budget):
         spent += (stop - row) * row_cost
         row = stop
         if stop == batch_stop:
-            spent += close_sparse_batch(
-                data, plan, candidates, state, scratch, record, plan.batch_size
-            )
+            spent += close_sparse_batch(data, plan, candidates, state, scratch, record)
             is_over = not is_any_running(state.progress)
     if row >= last_batch or is_over:
         for k in range(candidates.size):
@@ -122,12 +120,12 @@ def add_slopes(data, plan, candidates, state, scratch, first, stop, batch_start)
 
 
 @kernel
-def close_sparse_batch(data, plan, candidates, state, scratch, record, size):
+def close_sparse_batch(data, plan, candidates, state, scratch, record):
     """Judge a mini-batch and take its step; returns what that cost beyond its rows.
 
-    A mini-batch without weight is skipped.
+    A mini-batch without weight is skipped. All here are full ones.
     """
-    spent = cost.BATCH * candidates.size
+    size, spent = plan.batch_size, cost.BATCH * candidates.size
     for k in range(candidates.size):
         candidate, progress, tally = candidates[k], state.progress[k], scratch.tally[k]
         if progress.status != Status.RUNNING:
@@ -140,7 +138,7 @@ def close_sparse_batch(data, plan, candidates, state, scratch, record, size):
         elif scratch.batch_weight[0] > 0.0:
             if decay(plan, candidate, state.phi, tally, k):
                 spent += state.phi.shape[1]
-            descend_sparsely(data, plan, candidate, state.phi, scratch, tally, k, size)
+            descend_sparsely(data, plan, candidate, state.phi, scratch, tally, k)
             progress.n_updates += 1
             progress.slot_age += 1
     if scratch.batch_weight[0] > 0.0:
@@ -159,10 +157,10 @@ def decay(plan, candidate, phi, tally, k):
 
 
 @kernel
-def descend_sparsely(data, plan, candidate, phi, scratch, tally, k, size):
-    """w ← w − α·Σ pull·x / size, and φ₀ likewise."""
-    step = tally.rate / size
-    for i in range(size):
+def descend_sparsely(data, plan, candidate, phi, scratch, tally, k):
+    """w ← w − α·Σ pull·x / |B|, and φ₀ likewise."""
+    step = tally.rate / plan.batch_size
+    for i in range(plan.batch_size):
         pull = step * scratch.pulls[k, i]
         if plan.is_trained[0]:
             phi[k, 0] -= pull

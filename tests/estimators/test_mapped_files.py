@@ -35,6 +35,8 @@ models = [
     GradientRegressor(learning_rate=1e-3, solver="sgd", batch_size=64, **settings),
     GradientRegressor(solver="adam", batch_size=64, **settings),
     GradientRegressor(solver="nesterov", batch_size=None, **settings),
+    GradientRegressor(batch_size=None, precompute=True, **settings),
+    GradientRegressor(solver="adam", batch_size=64, average=True, **settings),
 ]
 growth = []
 for model in models:
