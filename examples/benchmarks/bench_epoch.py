@@ -10,6 +10,7 @@ from functools import partial
 from importlib.util import find_spec
 from unittest import mock
 
+import numba
 import numpy as np
 from measuring import (
     fit_epochs,
@@ -26,6 +27,9 @@ from pandas import DataFrame
 from sklearn.callback import ProgressBar, ScoringMonitor
 from sklearn.linear_model import SGDRegressor
 
+from sklopt.kernels._matrices import prefetch_row
+from sklopt.kernels._prefetching import CACHE_LINE, prefetch
+
 LONG = 6  # epochs of the longer of the two fits that an epoch is measured by
 
 # (samples, features, batch size, target: times as fast as SGDRegressor)
@@ -40,6 +44,7 @@ EPOCH_JOBS = [
 # (samples, features, batch size, times SGDRegressor, passes of X @ w)
 BLOCK_JOBS = [(1_000_000, 50, 32, 7.0, None), (1_000_000, 50, 256, None, 3.0)]
 FLOAT32_TARGET = 1.5
+FETCHED_AHEAD = 16  # rows
 # (samples, features, non-zeros a row), and (batch size, penalty)
 SPARSE_SHAPE = 200_000, 50_000, 50
 SPARSE_JOBS = [(1, None), (1, "l2"), (32, None), (32, "l2")]
@@ -76,26 +81,53 @@ def compared(n_turns, **sides):
     }
 
 
-def in_passes(row, X, n_turns):
-    """Two cells: a pass of X @ w, and how many of them our epoch takes."""
+def in_passes(epoch, X, n_turns):
+    """Two cells: a pass of X @ w, and how many of them an epoch takes."""
     one = measure_pass(X, n_turns)
-    ours = next(value for name, value in row.items() if name.endswith("(s)"))
-    return {"X @ w (s)": one, "passes": ours / one}
+    return {"X @ w (s)": one, "passes": epoch / one}
+
+
+@numba.njit(nogil=True, fastmath=True)
+def look_at_rows(X, y, order):
+    """Have every cache line of the rows fetched in that order; compute nothing."""
+    total, step, last = 0.0, CACHE_LINE // X.itemsize, len(order) - 1
+    for place, row in enumerate(order):
+        upcoming = order[min(place + FETCHED_AHEAD, last)]
+        prefetch(y, (upcoming,), 0)
+        prefetch_row(X, upcoming)
+        total += y[row] + X[row, X.shape[1] - 1]
+        for column in range(0, X.shape[1], step):
+            total += X[row, column]
+    return total
+
+
+def measure_gathering(X, y, n_turns):
+    """Looking at all rows in random order: as fast as a shuffled epoch can be."""
+    order = np.random.default_rng(0).permutation(len(X)).astype(np.int32)
+    job = partial(look_at_rows, X, y, order)
+    job()
+    return in_turns({"rows": job}, n_turns)["rows"].median()
 
 
 def measure_epochs(jobs, n_turns, **changes):
-    """An epoch, and a whole fit of one epoch, against SGDRegressor."""
+    """An epoch, and a whole fit of one epoch, against SGDRegressor.
+
+    How fast an epoch can be is told by a pass in order, and if the rows are shuffled by
+    looking at them in random order.
+    """
     for n_samples, n_features, batch_size, target in jobs:
         X, y = make_data(n_samples, n_features)
         ours = sklopt_model(batch_size=batch_size, **changes)
         row = compared(
             n_turns, sklopt=(ours, X, y), SGDRegressor=(sgd_regressor(), X, y)
         )
+        if not changes:
+            row["rows (s)"] = measure_gathering(X, y, n_turns)
         yield {
             "data": shape_name(n_samples, n_features),
             "batch": batch_size,
             **row,
-            **in_passes(row, X, n_turns),
+            **in_passes(row["sklopt (s)"], X, n_turns),
             **judged(row["epoch ratio"], ">=", target),
         }
 
@@ -117,11 +149,15 @@ def measure_float32(jobs, n_turns):
         narrow = model, *make_data(n_samples, n_features, np.float32)
         wide = model, *make_data(n_samples, n_features)
         row = compared(n_turns, float32=narrow, float64=wide)
+        narrow_rows, wide_rows = (
+            measure_gathering(*side[1:], n_turns) for side in (narrow, wide)
+        )
         yield {
             "data": shape_name(n_samples, n_features),
             "batch": batch_size,
             **row,
-            **in_passes(row, narrow[1], n_turns),
+            "rows ratio": wide_rows / narrow_rows,
+            **in_passes(row["float32 (s)"], narrow[1], n_turns),
             **judged(row["epoch ratio"], ">=", FLOAT32_TARGET),
         }
 
@@ -139,7 +175,7 @@ def measure_sparse(shape, jobs, n_turns):
             "batch": batch_size,
             "penalty": str(penalty),
             **row,
-            **in_passes(row, X, n_turns),
+            **in_passes(row["sklopt (s)"], X, n_turns),
             **judged(row["epoch ratio"], ">=", SPARSE_TARGET),
         }
 

@@ -20,6 +20,11 @@ WAYS = {
     "sgd, mini-batches of 256": {"solver": "sgd", "learning_rate": 1e-3},
     "adam, mini-batches of 256": {"solver": "adam"},
     "nesterov, full batch": {"solver": "nesterov", "batch_size": None},
+    "nesterov, sufficient statistics": {
+        "solver": "nesterov",
+        "batch_size": None,
+        "precompute": True,
+    },
 }
 
 # Run by itself, so that nothing that came before is in its memory.

@@ -41,7 +41,11 @@ WAYS = {
 }
 MEMORY_WAYS = {
     "batch 32": {"solver": "sgd", "batch_size": 32, "learning_rate": 1e-3},
-    "full batch, precompute": {"solver": "nesterov", "batch_size": None},
+    "full batch, precompute": {
+        "solver": "nesterov",
+        "batch_size": None,
+        "precompute": True,
+    },
     "full batch on the samples": {"solver": "gd", "precompute": False},
 }
 
@@ -134,6 +138,7 @@ def measure_growth(shapes, n_turns, along, has_target=False):
             **cells,
             "slope": power,
             **judged(abs(power - 1), "<=", SLOPE_TOLERANCE if is_linear else None),
+            "target": f"1 ± {SLOPE_TOLERANCE}" if is_linear else "",
         }
 
 

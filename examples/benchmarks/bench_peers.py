@@ -154,12 +154,12 @@ def race(entries, problem, level, n_turns):
         for name, entry in entries.items()
     }
 
-    def run(name):
+    def fit_once(name):
         entry = entries[name]
         phi = entry.learner.fit(entry.setting, *data[name], entry.n_epochs)
         outcomes[name].append(phi)
 
-    times = in_turns({name: partial(run, name) for name in entries}, n_turns)
+    times = in_turns({name: partial(fit_once, name) for name in entries}, n_turns)
     excess = {name: problem.excess(phi).max() for name, phi in outcomes.items()}
     return Race(level, entries, times, excess)
 

@@ -122,26 +122,28 @@ class FullBatch(Learner):
                 return
 
 
+def _averaged(batch_size, rate, schedule, after=0):
+    """A setting whose parameters are averaged after so many epochs."""
+    return {
+        "batch_size": batch_size,
+        "rate": rate,
+        "schedule": schedule,
+        "average_after": after,
+    }
+
+
 class MiniBatch(StepwiseLearner):
     """Mini-batches, on the samples."""
 
     name, kind = "sklopt, mini-batch", "mini-batch"
     settings = [
-        {
-            "batch_size": size,
-            "rate": rate,
-            "schedule": schedule,
-            "average_after": after,
-        }
-        for size, rate, schedule, after in [
-            (1, 0.25, InverseScaling(power=0.5), 0),
-            (1, 0.1, "constant", 0),
-            (32, 2.0, InverseScaling(power=0.5), 0),
-            (32, 2.0, InverseScaling(power=1.0), 1),
-            (32, 2.0, "constant", 0),
-        ]
+        _averaged(1, 0.25, InverseScaling(power=0.5)),
+        _averaged(1, 0.1, "constant"),
+        _averaged(32, 2.0, InverseScaling(power=0.5)),
+        _averaged(32, 2.0, InverseScaling(power=1.0), after=1),
+        _averaged(32, 2.0, "constant"),
+        {"batch_size": 32, "rate": 2.0, "schedule": ExponentialDecay(0.5)},
     ]
-    settings += [{"batch_size": 32, "rate": 2.0, "schedule": ExponentialDecay(0.5)}]
 
     def model(self, setting, shape):
         """The estimator of a setting, for data of (n_samples, n_features)."""

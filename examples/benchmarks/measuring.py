@@ -29,6 +29,7 @@ PACKAGES = [
     "torch",
     "cyanure",
     "river",
+    "rich",
 ]
 
 

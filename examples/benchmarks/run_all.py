@@ -79,14 +79,14 @@ def reasons(results_table):
 
 
 def lost(ratios):
-    """A sentence for each peer that sklopt's mini-batches lose to."""
+    """A sentence for each way of sklopt's and each peer that it loses to."""
     if "best of them" not in ratios:
         return []
-    is_lost = (ratios["sklopt"] == "mini-batch") & (ratios["ratio"] < 1)
-    names = ratios.loc[is_lost, "best of them"]
+    rows = ratios[ratios["ratio"] < 1]
+    pairs = dict.fromkeys(zip(rows["sklopt"], rows["best of them"], strict=True))
     return [
-        f"Ahead of sklopt's mini-batches: {name}. {REASONS[name]}"
-        for name in dict.fromkeys(names)
+        f"Ahead of sklopt, {way}: {name}. {REASONS[name]}"
+        for way, name in pairs
         if name in REASONS
     ]
 
