@@ -274,9 +274,9 @@ class GradientTrained(Learner, CallbackSupportMixin, RegressorMixin, BaseEstimat
         Columns: ``epoch`` from 0; ``update``, how many so far; ``loss``, the mean
         objective seen during the epoch; with `average` ``averaged_loss``, J at the
         averaged parameters after it, where X has more than 10 000 rows on so many
-        of them, evenly spaced; ``validation_loss`` and ``validation_score`` (R²) of
-        the parameters that it ends with, averaged if so wished, two columns that are
-        there only if an epoch had validation rows, and NaN where it had none;
+        of them, drawn by their weights; ``validation_loss`` and ``validation_score``
+        (R²) of the parameters that it ends with, averaged if so wished, two columns
+        that are there only if an epoch had validation rows, and NaN where it had none;
         ``learning_rate`` at its end; ``gradient_norm`` of its last mini-batch, before
         clipping, and ``step_norm`` of the update that followed, ‖Δφ‖, in the units
         that are trained and NaN if that batch had no weight; ``seconds`` that it took,
