@@ -19,7 +19,10 @@ def one_blas_thread():
 
 
 def _renew_limit():
-    """The thread that held the lock at a fork is not in the child to release it."""
+    """The thread that held the lock at a fork is not in the child to release it.
+
+    Nor to put the number of threads back, so that the child may keep to one.
+    """
     global _limit
     _limit = threading.RLock()
 

@@ -35,7 +35,7 @@ SMALLEST_DATA = 2**17
 SMALLEST_GAIN = 4
 
 # Without being asked for, A has at most so many numbers, which are 32 MB, or this share
-# of those of X. Some four matrices of its size are held, and three more by each thread.
+# of those of X. Some four matrices of its size are held, and four more by each thread.
 SMALL_PRODUCTS = 2**22
 SHARE_OF_DATA = 1 / 16
 
@@ -104,8 +104,8 @@ def complements(data, tests):
     tests : sequence of arrays of row numbers
         The rows that each fold leaves out, as `split` of scikit-learn's splitters gives
         them second. Folds may overlap, and need not make up the whole. Memory for
-        n_folds × n_samples truth values and as many matrices of products as there are
-        folds is taken.
+        n_folds × n_samples truth values and for two matrices of products a fold is
+        taken.
 
     Returns
     -------

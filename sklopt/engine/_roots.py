@@ -33,8 +33,8 @@ def equivalent(shift, products, total):
         return None
     few = Data(*map(read_only, (Z[:, 1:], y, np.empty(0), Z[:, 0])))
     _, spread, size = _extent(few)
-    is_varied = spread > SMALLEST_SPREAD * size
-    return None if (is_varied & (spread < SMALLEST_NEAR_0 * size)).any() else few
+    is_far = (spread > SMALLEST_SPREAD * size) & (spread < SMALLEST_NEAR_0 * size)
+    return None if is_far.any() or not np.isfinite(size).all() else few
 
 
 def _extent(few):

@@ -76,14 +76,14 @@ def objectives(task, published, last):
     sample is of all rows.
     """
     J = objective(task, published)
-    sampled = final = J
+    sampled, final, sample = J, J, task.data
     if last is not published:
-        on_sample = task._replace(data=sample_of(task.data))
+        sample = sample_of(task.data)
+        on_sample = task._replace(data=sample)
         sampled, final = objective(on_sample, published), objective(on_sample, last)
-    leading = leading_rows(task.data)
-    if leading is task.data and last is published:
-        return J, sampled, final, final
-    return J, sampled, final, objective(task._replace(data=leading), last)
+    rows = leading_rows(task.data)
+    leading = final if rows is sample else objective(task._replace(data=rows), last)
+    return J, sampled, final, leading
 
 
 def sample_of(data):
@@ -109,10 +109,15 @@ def sample_of(data):
 
 
 def leading_rows(data):
-    """The data, or the first of its rows, by which other data are told from them."""
+    """The data, or the first rows with weight, by which new data are known as such."""
     if len(data.y) <= LEADING or data.is_condensed:
         return data
-    return Data(*(array[:LEADING] for array in data))
+    rows, weight = slice(LEADING), data.weight
+    if weight.size:
+        rows = np.flatnonzero(weight)[:LEADING]
+        weight = weight[rows] / weight[rows].mean(dtype=np.float64)
+        weight = weight.astype(data.weight.dtype)
+    return Data(*map(read_only, (data.X[rows], data.y[rows], weight)))
 
 
 def judge_averages(on_sample, state, scratch):
@@ -127,7 +132,8 @@ def judge_averages(on_sample, state, scratch):
 def judge_start(task, state, is_new):
     """Set what later objectives are measured by.
 
-    `reference` is the largest of J(0) and J(φ) at the start, over all data so far;
+    `reference` is the largest J(0) of all data so far, and J(φ) at the first start or
+    where the data have moved away from it (see `_moved`);
     `trivial` the lowest J of a prediction that heeds no feature.
     """
     constant = np.zeros((len(state.phi), 1))
@@ -162,12 +168,15 @@ def _moved(task, state):
     the reference with them, by the same factor: what J had grown by before, it has
     still grown by. Yet it is J at the start at most, as that of a first training.
     """
-    progress = state.progress
+    before, reference = state.progress["leading"], state.progress["reference"]
     now = objective(task._replace(data=leading_rows(task.data)), state.phi)
-    before, reference = progress["leading"], progress["reference"]
-    has_jumped = (before > 0.0) & (now > SMALLEST_JUMP * before)
-    jump = np.divide(now, before, out=np.ones_like(now), where=has_jumped)
-    return np.where(has_jumped, np.minimum(now, jump * reference), reference)
+    with np.errstate(over="ignore"):
+        has_jumped = (before > 0.0) & (now > SMALLEST_JUMP * before)
+        jump = np.divide(now, before, out=np.ones_like(now), where=has_jumped)
+        moved = jump * reference
+    if has_jumped.any():
+        moved = np.minimum(moved, objective(task, state.phi))
+    return np.where(has_jumped, moved, reference)
 
 
 def _featureless(task):

@@ -165,11 +165,6 @@ class Validation(NamedTuple):
         return cls(data, read_only(variance))
 
     @property
-    def is_condensed(self):
-        """Whether its rows stand for others, all of them together."""
-        return self.bias.size > 0
-
-    @property
     def compiled(self):
         """The same for the compiled loop."""
         return self._replace(data=self.data.compiled)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse import csr_array
 
 from sklopt.engine import _train
@@ -22,7 +22,8 @@ def numbered(n_samples, weight=NOTHING, is_sparse=False):
 def test_few_rows_are_their_own_sample(is_sparse):
     data = numbered(10_000, is_sparse=is_sparse)
     assert sample_of(data) is data
-    assert leading_rows(numbered(1000)) is not None
+    data = numbered(1000, is_sparse=is_sparse)
+    assert leading_rows(data) is data
     condensed = Data(np.eye(20_000, 1), np.ones((20_000, 1)), NOTHING, np.ones(20_000))
     assert sample_of(condensed) is condensed
     assert leading_rows(condensed) is condensed
@@ -41,7 +42,7 @@ def test_a_sample_is_from_all_over_and_has_no_period(n_samples, is_weighted):
     assert (rows <= stretches[1:]).all()
     for period in (2, 3, 10):
         share = np.bincount(rows % period) / len(rows)
-        np.testing.assert_allclose(share, 1 / period, atol=0.02)
+        assert_allclose(share, 1 / period, atol=0.02)
     assert_array_equal(sample_of(data).X, sample.X)
 
 
@@ -70,7 +71,27 @@ def test_the_last_row_with_weight_is_the_last_that_can_be_drawn(monkeypatch):
     assert sample_of(numbered(30_000)).X.max() == 29_999
 
 
-def test_leading_rows_are_the_first():
-    data = leading_rows(numbered(5000, np.arange(5000.0)))
-    assert_array_equal(data.X[:, 0], np.arange(1000))
-    assert_array_equal(data.weight, np.arange(1000))
+@pytest.mark.parametrize("is_sparse", [False, True])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_leading_rows_are_the_first_with_weight(dtype, is_sparse):
+    data = leading_rows(numbered(5000, is_sparse=is_sparse))
+    assert_array_equal(data.X[[0, 999]].sum(), 999)
+    assert len(data.y) == 1000
+    weight = np.arange(5000.0, dtype=dtype)
+    weight[100:2000] = 0.0
+    data = leading_rows(numbered(5000, weight, is_sparse))
+    rows = np.r_[1:100, 2000:2901]
+    assert_array_equal(data.X[:, [0]].sum(), rows.sum())
+    assert_array_equal(data.y[:, 0], -rows)
+    assert data.weight.dtype == dtype
+    assert_allclose(data.weight, rows / rows.mean(), rtol=1e-6)
+
+
+@pytest.mark.parametrize("is_weighted", [False, True])
+def test_sparse_rows_are_sampled_as_dense_ones_are(is_weighted):
+    weight = np.linspace(0, 2, 30_000, dtype=np.float32) if is_weighted else NOTHING
+    sparse = sample_of(numbered(30_000, weight, is_sparse=True))
+    dense = sample_of(numbered(30_000, weight))
+    assert_array_equal(sparse.X.toarray(), dense.X)
+    assert_array_equal(sparse.y, dense.y)
+    assert sparse.weight.size == 0
