@@ -38,6 +38,7 @@ def test_whoever_waits_hears_a_signal_and_nothing_else_is_begun(way, alarm):
     release, begun = threading.Event(), []
 
     def wait(item=None):
+        assert threading.current_thread() is not threading.main_thread()
         begun.append(item)
         release.wait(LONG)
 
