@@ -9,7 +9,7 @@ import pytest
 from cases import SCHEDULES, SOLVERS, is_allowed
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
-from threadpoolctl import threadpool_info, threadpool_limits
+from threadpoolctl import threadpool_limits
 
 from sklopt import GradientRegressor
 from sklopt.engine import _cores, _full_batch, _products, _rows, _train
@@ -408,18 +408,3 @@ def test_products_are_used_where_they_hold_all_digits(change):
     assert len(few.X) < 10
     model = GradientRegressor("nesterov", batch_size=None, precompute=True).fit(X, y)
     assert_allclose(model.loss_, np.mean((model.predict(X) - y) ** 2), rtol=1e-9)
-
-
-def test_fits_at_once_leave_the_number_of_blas_threads_alone():
-    X, y, _ = make_problem(n_samples=20_000)
-    model = GradientRegressor(max_iter=3, tol=None, precompute=True)
-
-    def blas_threads():
-        infos = threadpool_info()
-        return [i["num_threads"] for i in infos if i["user_api"] == "blas"]
-
-    with threadpool_limits(2, user_api="blas"):
-        before = blas_threads()
-        with ThreadPoolExecutor(3) as pool:
-            list(pool.map(lambda _: clone(model).fit(X, y), range(60)))
-        assert blas_threads() == before
