@@ -37,6 +37,11 @@ CALL_BUDGET = 8_000_000
 # A mapped file is let go of between calls: shorter ones leave less of it in memory.
 BUDGET_SHARE_OF_FILES = 4
 
+# Rows that one candidate sees before the next one does: what stays in the first cache,
+# beside parameters and gradient, and what is asked for of memory at once.
+BYTES_TOGETHER = 2**14
+MOST_GROUPS = 16
+
 # What a row costs at most for each of its numbers: one number, and a wave.
 COSTLIEST_NUMBER = 30
 
@@ -313,7 +318,7 @@ def _scratch(data, plan, state):
     n_searched = n_candidates if plan.searches_line else 0
     n_pooled = min(plan.pool_size, n_samples)
     n_blocks = n_samples // plan.block_size if plan.block_size else 0
-    n_together = max(plan.batch_size, GROUP_SIZE) if plan.is_by_nonzeros else GROUP_SIZE
+    n_together = _rows_together(data, plan)
     return Scratch(
         point=np.empty((n_candidates, n_params)),
         gradient=np.empty((n_candidates, n_params)),
@@ -327,6 +332,15 @@ def _scratch(data, plan, state):
         ray=np.empty((n_searched, len(Ray), n_samples)),
         bracket=np.empty((n_searched, len(Bracket), 4)),
     )
+
+
+def _rows_together(data, plan):
+    """Rows that are seen before the next ones; whole groups, or all of a mini-batch."""
+    if plan.is_by_nonzeros:
+        return plan.batch_size
+    row_bytes = max(1, row_size(data.X)) * data.X.dtype.itemsize
+    n_groups = BYTES_TOGETHER // (GROUP_SIZE * row_bytes)
+    return GROUP_SIZE * min(max(1, n_groups), MOST_GROUPS)
 
 
 def _record(data, plan, state, n_epochs):

@@ -4,7 +4,7 @@ import numpy as np
 
 from ._compilation import kernel
 from ._matrices import prefetch_row, prefetch_start, row_size
-from ._prefetching import CACHE_LINE, prefetch
+from ._prefetching import CACHE_LINE
 
 # What is asked for ahead of the row in work: enough to hide a miss of the cache and the
 # page table, little enough to be still there when needed.
@@ -106,7 +106,7 @@ def places_ahead(data, plan, scratch):
     """
     if not scratch.order.size:
         return 0
-    row_bytes = row_size(data.X) * data.y.itemsize
+    row_bytes = (row_size(data.X) + data.y.shape[1]) * data.y.itemsize
     if scratch.blocks.size and plan.pool_size * row_bytes <= STREAMED_BYTES:
         return plan.pool_size
     return max(PREFETCHED_LINES // (row_bytes // CACHE_LINE + 1), 1)
@@ -127,6 +127,6 @@ def row_at(data, plan, scratch, pool_start, place, ahead):
         last = order.size - 1
         prefetch_start(X, order[min(place - pool_start + 2 * ahead, last)])
         row = order[min(place - pool_start + ahead, last)]
-    prefetch(data.y, (row, 0), 0)
+    prefetch_row(data.y, row)
     prefetch_row(X, row)
     return order[place - pool_start]

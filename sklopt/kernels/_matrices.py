@@ -12,7 +12,7 @@ import numpy as np
 from ._compilation import kernel, kernel_by_matrix
 from ._prefetching import CACHE_LINE, prefetch
 
-# Rows whose gradients are added together: `_add_dense_rows` is written out for them.
+# Rows of a dense X that are multiplied together: the loops over them are written out.
 GROUP_SIZE = 4
 
 _FIRST_WEIGHT = np.uintp(1)
@@ -62,6 +62,40 @@ def _sparse_product(X, row, phi, k):
     return (sum_a + sum_b) + (sum_c + sum_d)
 
 
+@kernel
+def group_from(rows, i):
+    """Four rows, as numbers that are not taken from the end where they are negative."""
+    first, second = np.uintp(rows[i]), np.uintp(rows[i + 1])
+    return first, second, np.uintp(rows[i + 2]), np.uintp(rows[i + 3])
+
+
+@kernel
+def whole_groups(n_rows):
+    """How many of the rows are in a group."""
+    return n_rows - n_rows % GROUP_SIZE
+
+
+def _dense_products(X, rows, n_rows, phi, k, products):
+    for i in range(0, whole_groups(n_rows), GROUP_SIZE):
+        a, b, c, d = group_from(rows, i)
+        sum_a = sum_b = sum_c = sum_d = 0.0
+        for j in range(X.shape[1]):
+            weight = phi[k, j + 1]
+            sum_a += X[a, j] * weight
+            sum_b += X[b, j] * weight
+            sum_c += X[c, j] * weight
+            sum_d += X[d, j] * weight
+        products[k, i], products[k, i + 1] = sum_a, sum_b
+        products[k, i + 2], products[k, i + 3] = sum_c, sum_d
+    for i in range(whole_groups(n_rows), n_rows):
+        products[k, i] = row_product(X, rows[i], phi, k)
+
+
+def _sparse_products(X, rows, n_rows, phi, k, products):
+    for i in range(n_rows):
+        products[k, i] = row_product(X, rows[i], phi, k)
+
+
 def _add_dense_row(X, row, pull, gradient, k):
     for j in range(X.shape[1]):
         gradient[k, j + 1] += pull * X[row, j]
@@ -73,25 +107,20 @@ def _add_sparse_row(X, row, pull, gradient, k):
         gradient[k, place_of(columns[i])] += pull * values[i]
 
 
-def _add_dense_rows(X, rows, pulls, size, gradient, k):
-    if size == GROUP_SIZE:
-        a, b, c, d = rows[0], rows[1], rows[2], rows[3]
-        pull_a, pull_b, pull_c, pull_d = (
-            pulls[k, 0],
-            pulls[k, 1],
-            pulls[k, 2],
-            pulls[k, 3],
-        )
+def _add_dense_rows(X, rows, n_rows, pulls, gradient, k):
+    for i in range(0, whole_groups(n_rows), GROUP_SIZE):
+        a, b, c, d = group_from(rows, i)
+        pull_a, pull_b = pulls[k, i], pulls[k, i + 1]
+        pull_c, pull_d = pulls[k, i + 2], pulls[k, i + 3]
         for j in range(X.shape[1]):
             first = pull_a * X[a, j] + pull_b * X[b, j]
             gradient[k, j + 1] += first + (pull_c * X[c, j] + pull_d * X[d, j])
-    else:
-        for i in range(size):
-            add_row(X, rows[i], pulls[k, i], gradient, k)
+    for i in range(whole_groups(n_rows), n_rows):
+        add_row(X, rows[i], pulls[k, i], gradient, k)
 
 
-def _add_sparse_rows(X, rows, pulls, size, gradient, k):
-    for i in range(size):
+def _add_sparse_rows(X, rows, n_rows, pulls, gradient, k):
+    for i in range(n_rows):
         add_row(X, rows[i], pulls[k, i], gradient, k)
 
 
@@ -123,10 +152,13 @@ row_size = kernel_by_matrix(_dense_size, _sparse_size)
 # Σⱼ xⱼ φⱼ₊₁ of one row of X.
 row_product = kernel_by_matrix(_dense_product, _sparse_product)
 
+# The same of some rows. Those of a group read the parameters once.
+row_products = kernel_by_matrix(_dense_products, _sparse_products)
+
 # Add pull · xⱼ of one row to each ∂J/∂φⱼ₊₁ of candidate k.
 add_row = kernel_by_matrix(_add_dense_row, _add_sparse_row)
 
-# The same for a group of rows: a full one reads and writes the gradient once.
+# The same for some rows. Those of a group read and write the gradient once.
 add_rows = kernel_by_matrix(_add_dense_rows, _add_sparse_rows)
 
 # Ask for where a row starts, which has to be known before its numbers are asked for.

@@ -6,14 +6,15 @@ from . import _costs as cost
 from ._averages import average_parameters
 from ._batches import places_ahead, row_at
 from ._clipping import clip
-from ._codes import Clock, Rule, Schedule, Status
+from ._codes import Clock, Loss, Model, Rule, Schedule, Status
 from ._compilation import kernel
-from ._matrices import GROUP_SIZE, add_rows
-from ._models import add_featureless_gradient, linear_predictor, prediction_at
+from ._losses import loss_derivative, loss_value
+from ._matrices import add_rows, row_products
+from ._models import add_head_gradient, prediction_at, predictor_of, pull_on_predictor
 from ._penalties import add_smooth_gradient, penalty_value
 from ._proximal import apply_proximal_step, shrink
 from ._records import record_update, remember
-from ._rows import row_loss, row_slope, row_weight
+from ._rows import row_bias, row_weight
 from ._rules import apply_rule, look_ahead
 from ._schedules import rate_at
 from ._walking import cost_of_row, end_of_pool, is_any_running, leave_walk, open_epoch
@@ -26,7 +27,7 @@ def walk(data, plan, candidates, state, scratch, record, budget):
     row_cost = cost_of_row(data, plan, state)
     batch_cost = state.phi.size * cost.PARAMETER + cost.BATCH
     point = scratch.point if plan.looks_ahead else state.phi
-    row = state.clock[Clock.ROW]
+    row, ahead = state.clock[Clock.ROW], places_ahead(data, plan, scratch)
     pool_stop = end_of_pool(plan, n_rows, row)
     spent = 0
     if row == 0:
@@ -36,11 +37,17 @@ def walk(data, plan, candidates, state, scratch, record, budget):
         batch_stop = min(batch_start + plan.batch_size, n_rows)
         if row == batch_start:
             open_batch(plan, candidates, state, scratch)
-        n_groups = (budget - spent) // (GROUP_SIZE * row_cost) + 1
-        stop = min(batch_stop, pool_stop, row + GROUP_SIZE * n_groups)
-        share = 1.0 / (batch_stop - batch_start)
+        stop = min(batch_stop, pool_stop, row + scratch.rows.size)
+        find_rows(data, plan, scratch, row, stop, ahead)
         add_gradients(
-            data, plan, candidates, state.progress, scratch, point, row, stop, share
+            data,
+            plan,
+            candidates,
+            state.progress,
+            scratch,
+            point,
+            stop - row,
+            batch_stop - batch_start,
         )
         spent += (stop - row) * row_cost
         row = stop
@@ -76,36 +83,69 @@ def open_batch(plan, candidates, state, scratch):
 
 
 @kernel
-def add_gradients(data, plan, candidates, progress, scratch, point, first, stop, share):
-    """Add loss and gradient of rows first…stop at each candidate's point.
+def find_rows(data, plan, scratch, first, stop, ahead):
+    """Note which rows are at places first…stop of the epoch's order."""
+    pool_start = first - first % plan.pool_size
+    for place in range(first, stop):
+        row = row_at(data, plan, scratch, pool_start, place, ahead)
+        scratch.rows[place - first] = row
+        scratch.batch_weight[0] += row_weight(data, row)
 
-    g = Σ s ∇ℓ / |B|, 1/|B| being the `share` of a row. Weights have mean 1 over the
-    training set; dividing by |B| and not by the batch's own weight keeps g unbiased.
 
-    Rows come in groups: all are predicted before any is added, so that the processor
-    fetches and multiplies the next row while the last one waits for its slope.
+@kernel
+def add_gradients(data, plan, candidates, progress, scratch, point, n_rows, batch_size):
+    """Add loss and gradient of the rows that were found at each candidate's point.
+
+    g = Σ s ∇ℓ / |B|. Weights have mean 1 over the training set; dividing by |B| and
+    not by the batch's own weight keeps g unbiased.
+
+    All rows are predicted before any is added, so that the processor fetches and
+    multiplies the next one while the last one waits for its slope.
     """
     rows, pulls, gradient = scratch.rows, scratch.pulls, scratch.gradient
-    pool_start = first - first % plan.pool_size
-    ahead = places_ahead(data, plan, scratch)
-    for start in range(first, stop, GROUP_SIZE):
-        size = min(GROUP_SIZE, stop - start)
-        for i in range(size):
-            rows[i] = row_at(data, plan, scratch, pool_start, start + i, ahead)
-            scratch.batch_weight[0] += row_weight(data, rows[i])
-        for k in range(point.shape[0]):
-            if progress[k].status == Status.RUNNING:
-                loss = 0.0
-                for i in range(size):
-                    z = linear_predictor(plan, data, rows[i], point, k)
-                    prediction = prediction_at(plan, z, point, k)
-                    loss += row_loss(data, plan, candidates[k], rows[i], prediction)
-                    slope = row_slope(data, plan, candidates[k], rows[i], prediction)
-                    pulls[k, i] = add_featureless_gradient(
-                        plan, data, rows[i], z, point, k, slope * share, gradient
-                    )
-                scratch.tally[k].batch_loss += loss
-                add_rows(data.X, rows, pulls, size, gradient, k)
+    share = 1.0 / batch_size
+    is_linear = plan.model == Model.LINEAR and not plan.has_head
+    is_plain = is_linear and plan.loss == Loss.SQUARED_ERROR
+    for k in range(point.shape[0]):
+        if progress[k].status == Status.RUNNING:
+            candidate, tally = candidates[k], scratch.tally[k]
+            row_products(data.X, rows, n_rows, point, k, pulls)
+            # The same twice: the compiler leaves out of the first what asks for model
+            # and loss within the loop, which takes as long as all else in it.
+            if is_plain:
+                judge_rows(
+                    data, plan, candidate, tally, scratch, point, k, n_rows, share
+                )
+            else:
+                judge_rows(
+                    data, plan, candidate, tally, scratch, point, k, n_rows, share
+                )
+            add_rows(data.X, rows, n_rows, pulls, gradient, k)
+
+
+@kernel
+def judge_rows(data, plan, candidate, tally, scratch, point, k, n_rows, share):
+    """Add the rows' losses, and their gradient in all but the weights of features.
+
+    In `pulls`, Σⱼ φⱼ₊₁ xⱼ of each row gives way to what its xⱼ is to be multiplied by.
+    """
+    rows, pulls, gradient = scratch.rows, scratch.pulls, scratch.gradient
+    column, total_loss, total_pull = candidate.target, 0.0, 0.0
+    for i in range(n_rows):
+        row, weight = rows[i], row_weight(data, rows[i])
+        z = predictor_of(plan, data, row, pulls[k, i], point, k)
+        pulls[k, i] = 0.0
+        if weight == 0.0:
+            continue  # any row, also one whose loss overflows
+        prediction, target = prediction_at(plan, z, point, k), data.y[row, column]
+        total_loss += weight * loss_value(plan, prediction, target)
+        slope = weight * share * loss_derivative(plan, prediction, target)
+        pull = pull_on_predictor(plan, z, point, k, slope)
+        add_head_gradient(plan, z, k, slope, gradient)
+        total_pull += pull * row_bias(data, row)
+        pulls[k, i] = pull * plan.input_scale
+    tally.batch_loss += total_loss
+    gradient[k, 0] += total_pull
 
 
 @kernel

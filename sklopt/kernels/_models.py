@@ -59,8 +59,13 @@ def model_cost(plan):
 @kernel
 def linear_predictor(plan, data, row, phi, k):
     """z = φ₀ + κ Σⱼ φⱼ₊₁ xⱼ of one row, for candidate k."""
-    z = row_product(data.X, row, phi, k)
-    return phi[k, 0] * row_bias(data, row) + plan.input_scale * z
+    return predictor_of(plan, data, row, row_product(data.X, row, phi, k), phi, k)
+
+
+@kernel
+def predictor_of(plan, data, row, product, phi, k):
+    """The same where Σⱼ φⱼ₊₁ xⱼ is known."""
+    return phi[k, 0] * row_bias(data, row) + plan.input_scale * product
 
 
 @kernel
@@ -86,22 +91,22 @@ def prediction_at(plan, z, phi, k):
 @kernel
 def add_row_gradient(plan, data, row, z, phi, k, slope, gradient):
     """Add slope · ∂(prediction)/∂φ of one row to the gradient of candidate k."""
-    pull = add_featureless_gradient(plan, data, row, z, phi, k, slope, gradient)
-    add_row(data.X, row, pull, gradient, k)
+    pull = pull_on_predictor(plan, z, phi, k, slope)
+    add_head_gradient(plan, z, k, slope, gradient)
+    gradient[k, 0] += pull * row_bias(data, row)
+    add_row(data.X, row, pull * plan.input_scale, gradient, k)
 
 
 @kernel
-def add_featureless_gradient(plan, data, row, z, phi, k, slope, gradient):
-    """The same for φ₀ and a head; what φ₁…φ_d lack is the row of X times what returns.
-
-    Returns slope · κ · ∂(prediction)/∂z.
-    """
-    if slope == 0.0:
-        return 0.0  # of any row, also of one without weight whose z overflows
+def pull_on_predictor(plan, z, phi, k, slope):
+    """slope · ∂(prediction)/∂z of one row."""
     pull = slope * model_derivative(plan, z)
+    return pull * amplitude_of(phi, k) if plan.has_head else pull
+
+
+@kernel
+def add_head_gradient(plan, z, k, slope, gradient):
+    """Add slope · ∂(prediction)/∂(amplitude, offset) of one row, if there is a head."""
     if plan.has_head:
-        pull *= amplitude_of(phi, k)
-        gradient[k, phi.shape[1] - 2] += slope * model_value(plan, z)
-        gradient[k, phi.shape[1] - 1] += slope
-    gradient[k, 0] += pull * row_bias(data, row)
-    return pull * plan.input_scale
+        gradient[k, gradient.shape[1] - 2] += slope * model_value(plan, z)
+        gradient[k, gradient.shape[1] - 1] += slope
