@@ -138,6 +138,36 @@ def test_tables_of_epochs():
     assert (watching.loc[watching["who watches"] == "nobody", "to nobody"] == 1).all()
 
 
+def test_tables_of_targets():
+    import bench_targets
+
+    ((_, table),) = bench_targets.tables(shrink=1000, n_turns=1)
+    assert table["targets"].to_list() == [job[-1] for job in bench_targets.JOBS]
+    assert {"sklopt (s)", "np.dot (s)", "np.dot ratio"} <= set(table)
+
+
+def test_all_of_one_epoch_train_the_same():
+    """The loop by np.dot and the network do the work that ours is measured by."""
+    import bench_targets
+    from measuring import sklopt_model
+
+    X, Y = bench_targets.make_targets(320, 3, 2)
+    order, weights = np.arange(len(X), dtype=np.int32), np.zeros((2, 3))
+    bench_targets.descend_by_dot(X, Y, order, weights, 1e-3)
+    ours = sklopt_model(
+        batch_size=bench_targets.BATCH_SIZE,
+        max_iter=1,
+        shuffle=False,
+        fit_intercept=False,
+    )
+    np.testing.assert_allclose(ours.fit(X, Y).coef_, weights, rtol=1e-10)
+    network = bench_targets.network().set_params(max_iter=1)
+    network.fit(X, Y)
+    assert network.t_ == len(X)
+    steps = network.loss_curve_, network.n_iter_
+    assert [np.size(step) for step in steps] == [1, 1]
+
+
 def test_sparse_rows_are_sparse():
     from measuring import make_sparse_data
 

@@ -16,6 +16,7 @@ import bench_gabor
 import bench_growth
 import bench_overhead
 import bench_peers
+import bench_targets
 from measuring import machine, markdown, show
 
 PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
@@ -23,6 +24,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 PARTS = {
     "Time to the loss of least squares": bench_peers,
     "Epochs": bench_epoch,
+    "Many targets": bench_targets,
     "Full batch, growth and memory": bench_growth,
     "Files": bench_files,
     "Overhead": bench_overhead,

@@ -327,6 +327,7 @@ def _scratch(data, plan, state):
         batch_weight=np.zeros(1),
         rows=np.empty(n_together, dtype=np.intp),
         pulls=np.empty((n_candidates, n_together)),
+        running=np.empty(n_candidates, dtype=np.intp),
         order=np.empty(n_pooled if plan.is_shuffled else 0, dtype=index_dtype),
         blocks=np.empty(n_blocks + 1 if n_blocks else 0, dtype=index_dtype),
         ray=np.empty((n_searched, len(Ray), n_samples)),

@@ -196,6 +196,7 @@ class Plan(NamedTuple):
     searches_line: bool  # whether a candidate's rate comes from a line search
     is_by_row: bool  # whether all train all of φ by descent on single rows
     is_by_nonzeros: bool  # whether they descend on so few numbers that d would cost
+    in_pairs: bool  # whether two candidates' predictions are made at a time
     clips: bool  # whether a candidate's gradients are
     averages: bool  # whether a candidate comes to an average of its iterates
     validates: bool  # whether there are validation rows
@@ -263,6 +264,7 @@ class Scratch(NamedTuple):
     batch_weight: np.ndarray  # (1,)
     rows: np.ndarray  # (G,), rows whose gradients are added together: a group, or all
     pulls: np.ndarray  # (K, G), what each row of X is multiplied by for that
+    running: np.ndarray  # (K,), candidates that train
     order: np.ndarray  # (pool_size,) at most, or (0,) without shuffling
     blocks: np.ndarray  # (n_blocks + 1,), their order and the first's row, or (0,)
     ray: np.ndarray  # (K, 2, n_samples), z and its slope; empty without line search

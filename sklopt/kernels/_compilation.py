@@ -88,9 +88,8 @@ _KERNEL_OPTIONS = _OPTIONS | {
     "forceinline": True,
 }
 
-# Sums over scattered places stay in the order in which they are written. In any other
-# they are done by instructions that gather, which take three times as long.
-_SCATTERED_OPTIONS = _KERNEL_OPTIONS | {"fastmath": {"contract", "nsz"}}
+# Sums stay in the order in which they are written.
+_ORDERED_OPTIONS = _KERNEL_OPTIONS | {"fastmath": {"contract", "nsz"}}
 
 
 def kernel(function):
@@ -98,11 +97,16 @@ def kernel(function):
     return numba.njit(**_KERNEL_OPTIONS)(function)
 
 
-def kernel_by_matrix(dense, sparse):
+def kernel_by_matrix(dense, sparse, is_ordered=False):
     """One kernel of two: its first argument, an array or the parts of one, decides.
 
     That is known when it is compiled, so that neither costs the other anything.
+
+    `is_ordered` keeps the sums of the first as they are written. Those of the second,
+    over scattered places, always are: in any other order they are done by instructions
+    that gather, which take three times as long.
     """
+    dense_options = _ORDERED_OPTIONS if is_ordered else _KERNEL_OPTIONS
 
     def chosen(X, *others):
         return (sparse if isinstance(X, tuple) else dense)(X, *others)
@@ -114,8 +118,8 @@ def kernel_by_matrix(dense, sparse):
         return sparse if isinstance(X, types.BaseTuple) else None
 
     if not config.DISABLE_JIT:
-        overload(chosen, jit_options=_KERNEL_OPTIONS, strict=False)(for_arrays)
-        overload(chosen, jit_options=_SCATTERED_OPTIONS, strict=False)(for_parts)
+        overload(chosen, jit_options=dense_options, strict=False)(for_arrays)
+        overload(chosen, jit_options=_ORDERED_OPTIONS, strict=False)(for_parts)
     return chosen
 
 

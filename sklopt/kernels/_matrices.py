@@ -64,9 +64,15 @@ def _sparse_product(X, row, phi, k):
 
 @kernel
 def group_from(rows, i):
-    """Four rows, as numbers that are not taken from the end where they are negative."""
+    """Four rows, as numbers of which none is negative and counted from the end."""
     first, second = np.uintp(rows[i]), np.uintp(rows[i + 1])
     return first, second, np.uintp(rows[i + 2]), np.uintp(rows[i + 3])
+
+
+@kernel
+def four_from(pulls, k, i):
+    """What the rows of a group are multiplied by for candidate k."""
+    return pulls[k, i], pulls[k, i + 1], pulls[k, i + 2], pulls[k, i + 3]
 
 
 @kernel
@@ -91,9 +97,39 @@ def _dense_products(X, rows, n_rows, phi, k, products):
         products[k, i] = row_product(X, rows[i], phi, k)
 
 
+def _dense_products_of_two(X, rows, n_rows, phi, k, m, products):
+    for i in range(0, whole_groups(n_rows), GROUP_SIZE):
+        a, b, c, d = group_from(rows, i)
+        k_a = k_b = k_c = k_d = 0.0
+        m_a = m_b = m_c = m_d = 0.0
+        for j in range(X.shape[1]):
+            x_a, x_b, x_c, x_d = X[a, j], X[b, j], X[c, j], X[d, j]
+            k_weight, m_weight = phi[k, j + 1], phi[m, j + 1]
+            k_a += x_a * k_weight
+            k_b += x_b * k_weight
+            k_c += x_c * k_weight
+            k_d += x_d * k_weight
+            m_a += x_a * m_weight
+            m_b += x_b * m_weight
+            m_c += x_c * m_weight
+            m_d += x_d * m_weight
+        products[k, i], products[k, i + 1] = k_a, k_b
+        products[k, i + 2], products[k, i + 3] = k_c, k_d
+        products[m, i], products[m, i + 1] = m_a, m_b
+        products[m, i + 2], products[m, i + 3] = m_c, m_d
+    for i in range(whole_groups(n_rows), n_rows):
+        products[k, i] = row_product(X, rows[i], phi, k)
+        products[m, i] = row_product(X, rows[i], phi, m)
+
+
 def _sparse_products(X, rows, n_rows, phi, k, products):
     for i in range(n_rows):
         products[k, i] = row_product(X, rows[i], phi, k)
+
+
+def _sparse_products_of_two(X, rows, n_rows, phi, k, m, products):
+    row_products(X, rows, n_rows, phi, k, products)
+    row_products(X, rows, n_rows, phi, m, products)
 
 
 def _add_dense_row(X, row, pull, gradient, k):
@@ -110,13 +146,31 @@ def _add_sparse_row(X, row, pull, gradient, k):
 def _add_dense_rows(X, rows, n_rows, pulls, gradient, k):
     for i in range(0, whole_groups(n_rows), GROUP_SIZE):
         a, b, c, d = group_from(rows, i)
-        pull_a, pull_b = pulls[k, i], pulls[k, i + 1]
-        pull_c, pull_d = pulls[k, i + 2], pulls[k, i + 3]
+        k_a, k_b, k_c, k_d = four_from(pulls, k, i)
         for j in range(X.shape[1]):
-            first = pull_a * X[a, j] + pull_b * X[b, j]
-            gradient[k, j + 1] += first + (pull_c * X[c, j] + pull_d * X[d, j])
+            x_a, x_b, x_c, x_d = X[a, j], X[b, j], X[c, j], X[d, j]
+            gradient[k, j + 1] += (k_a * x_a + k_b * x_b) + (k_c * x_c + k_d * x_d)
     for i in range(whole_groups(n_rows), n_rows):
         add_row(X, rows[i], pulls[k, i], gradient, k)
+
+
+def _add_dense_rows_to_two(X, rows, n_rows, pulls, gradient, k, m):
+    for i in range(0, whole_groups(n_rows), GROUP_SIZE):
+        a, b, c, d = group_from(rows, i)
+        k_a, k_b, k_c, k_d = four_from(pulls, k, i)
+        m_a, m_b, m_c, m_d = four_from(pulls, m, i)
+        for j in range(X.shape[1]):
+            x_a, x_b, x_c, x_d = X[a, j], X[b, j], X[c, j], X[d, j]
+            gradient[k, j + 1] += (k_a * x_a + k_b * x_b) + (k_c * x_c + k_d * x_d)
+            gradient[m, j + 1] += (m_a * x_a + m_b * x_b) + (m_c * x_c + m_d * x_d)
+    for i in range(whole_groups(n_rows), n_rows):
+        add_row(X, rows[i], pulls[k, i], gradient, k)
+        add_row(X, rows[i], pulls[m, i], gradient, m)
+
+
+def _add_sparse_rows_to_two(X, rows, n_rows, pulls, gradient, k, m):
+    add_rows(X, rows, n_rows, pulls, gradient, k)
+    add_rows(X, rows, n_rows, pulls, gradient, m)
 
 
 def _add_sparse_rows(X, rows, n_rows, pulls, gradient, k):
@@ -149,17 +203,18 @@ def _prefetch_sparse_row(X, row):
 # How many numbers a row holds, in the mean.
 row_size = kernel_by_matrix(_dense_size, _sparse_size)
 
-# Σⱼ xⱼ φⱼ₊₁ of one row of X.
+# Σⱼ xⱼ φⱼ₊₁ of one row of X; of some rows; of some rows and two candidates.
 row_product = kernel_by_matrix(_dense_product, _sparse_product)
-
-# The same of some rows. Those of a group read the parameters once.
 row_products = kernel_by_matrix(_dense_products, _sparse_products)
+row_products_of_two = kernel_by_matrix(_dense_products_of_two, _sparse_products_of_two)
 
-# Add pull · xⱼ of one row to each ∂J/∂φⱼ₊₁ of candidate k.
+# Add pull · xⱼ of one row to each ∂J/∂φⱼ₊₁ of candidate k; of some rows; of some rows
+# and two candidates, whose sums are the same as of one.
 add_row = kernel_by_matrix(_add_dense_row, _add_sparse_row)
-
-# The same for some rows. Those of a group read and write the gradient once.
-add_rows = kernel_by_matrix(_add_dense_rows, _add_sparse_rows)
+add_rows = kernel_by_matrix(_add_dense_rows, _add_sparse_rows, is_ordered=True)
+add_rows_to_two = kernel_by_matrix(
+    _add_dense_rows_to_two, _add_sparse_rows_to_two, is_ordered=True
+)
 
 # Ask for where a row starts, which has to be known before its numbers are asked for.
 prefetch_start = kernel_by_matrix(_no_start, _prefetch_start)

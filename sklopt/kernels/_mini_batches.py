@@ -9,7 +9,7 @@ from ._clipping import clip
 from ._codes import Clock, Loss, Model, Rule, Schedule, Status
 from ._compilation import kernel
 from ._losses import loss_derivative, loss_value
-from ._matrices import add_rows, row_products
+from ._matrices import add_rows, add_rows_to_two, row_products, row_products_of_two
 from ._models import add_head_gradient, prediction_at, predictor_of, pull_on_predictor
 from ._penalties import add_smooth_gradient, penalty_value
 from ._proximal import apply_proximal_step, shrink
@@ -102,25 +102,60 @@ def add_gradients(data, plan, candidates, progress, scratch, point, n_rows, batc
     All rows are predicted before any is added, so that the processor fetches and
     multiplies the next one while the last one waits for its slope.
     """
-    rows, pulls, gradient = scratch.rows, scratch.pulls, scratch.gradient
-    share = 1.0 / batch_size
+    share, n_running = 1.0 / batch_size, list_running(progress, scratch.running)
     is_linear = plan.model == Model.LINEAR and not plan.has_head
     is_plain = is_linear and plan.loss == Loss.SQUARED_ERROR
-    for k in range(point.shape[0]):
+    multiply_rows(data.X, plan, scratch, point, n_rows, n_running)
+    for i in range(n_running):
+        k = scratch.running[i]
+        candidate, tally = candidates[k], scratch.tally[k]
+        # The same twice: the compiler leaves out of the first what asks for model and
+        # loss within the loop, which takes as long as all else in it.
+        if is_plain:
+            judge_rows(data, plan, candidate, tally, scratch, point, k, n_rows, share)
+        else:
+            judge_rows(data, plan, candidate, tally, scratch, point, k, n_rows, share)
+    add_multiples(data.X, scratch, n_rows, n_running)
+
+
+@kernel
+def list_running(progress, running):
+    """Note which candidates train; returns how many."""
+    n_running = 0
+    for k in range(progress.size):
         if progress[k].status == Status.RUNNING:
-            candidate, tally = candidates[k], scratch.tally[k]
-            row_products(data.X, rows, n_rows, point, k, pulls)
-            # The same twice: the compiler leaves out of the first what asks for model
-            # and loss within the loop, which takes as long as all else in it.
-            if is_plain:
-                judge_rows(
-                    data, plan, candidate, tally, scratch, point, k, n_rows, share
-                )
-            else:
-                judge_rows(
-                    data, plan, candidate, tally, scratch, point, k, n_rows, share
-                )
-            add_rows(data.X, rows, n_rows, pulls, gradient, k)
+            running[n_running] = k
+            n_running += 1
+    return n_running
+
+
+@kernel
+def multiply_rows(X, plan, scratch, point, n_rows, n_running):
+    """Put Σⱼ φⱼ₊₁ xⱼ of each row into the `pulls` of each candidate.
+
+    Two candidates at a time read X once. One that is left over is its own partner: so
+    no sum tells in which company it was taken.
+    """
+    rows, pulls, running = scratch.rows, scratch.pulls, scratch.running
+    if plan.in_pairs:
+        for i in range(0, n_running, 2):
+            k, m = running[i], running[min(i + 1, n_running - 1)]
+            row_products_of_two(X, rows, n_rows, point, k, m, pulls)
+    else:
+        for i in range(n_running):
+            row_products(X, rows, n_rows, point, running[i], pulls)
+
+
+@kernel
+def add_multiples(X, scratch, n_rows, n_running):
+    """Add Σ pull · xⱼ of the rows to the gradient of each candidate."""
+    rows, pulls, running = scratch.rows, scratch.pulls, scratch.running
+    for i in range(0, n_running - 1, 2):
+        k, m = running[i], running[i + 1]
+        add_rows_to_two(X, rows, n_rows, pulls, scratch.gradient, k, m)
+    if n_running % 2:
+        k = running[n_running - 1]
+        add_rows(X, rows, n_rows, pulls, scratch.gradient, k)
 
 
 @kernel
