@@ -200,7 +200,7 @@ def test_looking_at_a_code_runs_no_python():
 
 
 def test_a_call_of_the_loop_is_short(monkeypatch):
-    """One call does no more than its budget of multiply-adds, and a row."""
+    """One call does no more than its budget of multiply-adds, and what it has begun."""
     budgets = []
     advance = _train.advance
 

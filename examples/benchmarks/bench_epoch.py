@@ -13,6 +13,7 @@ from unittest import mock
 import numba
 import numpy as np
 from measuring import (
+    epochs_in_turns,
     fit_epochs,
     in_turns,
     judged,
@@ -61,23 +62,18 @@ def sgd_regressor(**changes):
 
 
 def compared(n_turns, **sides):
-    """An epoch and a whole fit of one epoch of two sides, each a model, X and y.
-
-    The epoch is a fifth of what a fit of six takes beyond a fit of one.
-    """
-    jobs = {
-        (name, n_epochs): partial(fit_epochs, n_epochs, *side)
-        for n_epochs in (LONG, 1)
-        for name, side in sides.items()
+    """An epoch and a whole fit of one epoch of two sides, each a model, X and y."""
+    fits = {
+        name: partial(fit_epochs, model=model, X=X, y=y)
+        for name, (model, X, y) in sides.items()
     }
-    times = in_turns(jobs, n_turns)
-    epoch = {side: (times[side, LONG] - times[side, 1]) / (LONG - 1) for side in sides}
+    epoch, fit = epochs_in_turns(fits, LONG, n_turns)
     first, second = sides
     return {
         f"{first} (s)": epoch[first].median(),
         f"{second} (s)": epoch[second].median(),
         "epoch ratio": (epoch[second] / epoch[first]).median(),
-        "fit ratio": (times[second, 1] / times[first, 1]).median(),
+        "fit ratio": (fit[second] / fit[first]).median(),
     }
 
 

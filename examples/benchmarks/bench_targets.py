@@ -8,7 +8,7 @@ from functools import partial
 
 import numba
 import numpy as np
-from measuring import fit_epochs, in_turns, run, shape_name, sklopt_model
+from measuring import epochs_in_turns, fit_epochs, run, shape_name, sklopt_model
 from pandas import DataFrame
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPRegressor
@@ -19,13 +19,13 @@ from sklopt.kernels._matrices import prefetch_row
 LONG = 4  # epochs of the longer of the two fits that an epoch is measured by
 BATCH_SIZE = 32
 
-# (samples, features, targets)
+# (samples, whole mini-batches of them, features, targets)
 JOBS = [
     (100_000, 50, 1),
     (100_000, 50, 8),
     (100_000, 50, 50),
     (100_000, 10, 50),
-    (50_000, 200, 50),
+    (64_000, 200, 50),
 ]
 
 
@@ -35,6 +35,11 @@ def make_targets(n_samples, n_features, n_targets):
     X = rng.standard_normal((n_samples, n_features))
     Y = X @ rng.standard_normal((n_features, n_targets))
     return X, Y + rng.standard_normal(Y.shape)
+
+
+def our_model(**changes):
+    """Plain descent on the same mini-batches."""
+    return sklopt_model(batch_size=BATCH_SIZE, **changes)
 
 
 def network():
@@ -74,14 +79,11 @@ def descend_by_dot(X, Y, order, weights, rate):
         weights -= (2 * rate / BATCH_SIZE) * gradient
 
 
-def by_dot(n_epochs, X, Y):
-    """So many epochs of that, in one thread."""
-    rng = np.random.default_rng(0)
+def by_dot(n_epochs, X, Y, orders):
+    """So many epochs of that, in orders that were drawn before."""
     weights = np.zeros((Y.shape[1], X.shape[1]))
-    with threadpool_limits(1):
-        for _ in range(n_epochs):
-            order = rng.permutation(len(X)).astype(np.int32)
-            descend_by_dot(X, Y, order, weights, 1e-3)
+    for order in orders[:n_epochs]:
+        descend_by_dot(X, Y, order, weights, 1e-3)
 
 
 def by_network(n_epochs, X, Y):
@@ -93,32 +95,28 @@ def by_network(n_epochs, X, Y):
 
 def measure_targets(jobs, n_turns):
     """An epoch in one thread and in two, by np.dot, and of a network of no layers."""
+    rng = np.random.default_rng(0)
     for n_samples, n_features, n_targets in jobs:
         X, Y = make_targets(n_samples, n_features, n_targets)
-        one, two = (sklopt_model(batch_size=BATCH_SIZE, n_jobs=n) for n in (1, 2))
+        orders = [rng.permutation(n_samples).astype(np.int32) for _ in range(LONG)]
         sides = {
-            "sklopt": partial(fit_epochs, model=one, X=X, y=Y),
-            "two threads": partial(fit_epochs, model=two, X=X, y=Y),
-            "np.dot": partial(by_dot, X=X, Y=Y),
+            "sklopt": partial(fit_epochs, model=our_model(), X=X, y=Y),
+            "np.dot": partial(by_dot, X=X, Y=Y, orders=orders),
             "MLPRegressor": partial(by_network, X=X, Y=Y),
         }
-        jobs_in_turn = {
-            (name, n_epochs): partial(side, n_epochs)
-            for n_epochs in (LONG, 1)
-            for name, side in sides.items()
-        }
-        times = in_turns(jobs_in_turn, n_turns)
-        epoch = {
-            name: (times[name, LONG] - times[name, 1]) / (LONG - 1) for name in sides
-        }
-        ratio = {name: (epoch[name] / epoch["sklopt"]).median() for name in sides}
+        if n_targets > 1:
+            sides["two threads"] = partial(
+                fit_epochs, model=our_model(n_jobs=2), X=X, y=Y
+            )
+        with threadpool_limits(1):  # of BLAS
+            epoch, _ = epochs_in_turns(sides, LONG, n_turns)
+        seconds = epoch.median().reindex([*sides, "two threads"][:4])
+        ratio = epoch.div(epoch["sklopt"], axis=0).median()
         yield {
             "data": shape_name(n_samples, n_features),
             "targets": n_targets,
-            **{f"{name} (s)": epoch[name].median() for name in sides},
-            "ns a row and target": 1e9
-            * epoch["sklopt"].median()
-            / (n_samples * n_targets),
+            **seconds.add_suffix(" (s)"),
+            "ns a row and target": 1e9 * seconds["sklopt"] / (n_samples * n_targets),
             "MLPRegressor ratio": ratio["MLPRegressor"],
             "np.dot ratio": ratio["np.dot"],
         }
@@ -127,8 +125,8 @@ def measure_targets(jobs, n_turns):
 def warm_up():
     """Compile, or load, all that is timed later."""
     X, Y = make_targets(100, 2, 2)
-    fit_epochs(1, sklopt_model(batch_size=BATCH_SIZE), X, Y)
-    by_dot(1, X, Y)
+    fit_epochs(1, our_model(), X, Y)
+    by_dot(1, X, Y, [np.arange(100, dtype=np.int32)])
 
 
 def tables(quick=False, *, shrink=None, n_turns=None):

@@ -9,6 +9,7 @@ import os
 import platform
 import time
 from datetime import date
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -85,6 +86,33 @@ def sklopt_model(**changes):
 def fit_epochs(n_epochs, model, X, y):
     """A whole fit of so many epochs."""
     model.set_params(max_iter=n_epochs).fit(X, y)
+
+
+def epochs_in_turns(sides, n_epochs, n_turns):
+    """An epoch, and a whole fit of one epoch, of each side.
+
+    The epoch is a share of what a fit of more epochs takes beyond a fit of one.
+
+    Parameters
+    ----------
+    sides : dict of str to callable
+        Each takes how many epochs it is to train for.
+    n_epochs : int
+        Of the longer of the two fits.
+    n_turns : int
+
+    Returns
+    -------
+    DataFrame of shape (n_turns, n_sides), twice
+    """
+    jobs = {
+        (length, name): partial(side, length)
+        for length in (n_epochs, 1)
+        for name, side in sides.items()
+    }
+    times = in_turns(jobs, n_turns)
+    times.columns = pd.MultiIndex.from_tuples(times.columns)
+    return (times[n_epochs] - times[1]) / (n_epochs - 1), times[1]
 
 
 def measure_pass(X, n_turns):

@@ -45,8 +45,8 @@ SMALLEST_OF_FEW_FEATURES = 16
 NUMBERS_OF_A_BLOCK = 3 * 2**10
 
 # Rows that are shuffled together, from as many blocks as can be. Two pools in memory
-# fit into the second cache (`_batches.STREAMED_BYTES` each), as one is fetched while
-# the other is walked.
+# fit into the second cache (`_batches.STREAMED_BYTES` each) with a target or a few, as
+# one is fetched while the other is walked; with more of them rows are fetched singly.
 NUMBERS_OF_A_POOL = 48 * 2**10
 LARGEST_POOL = 2**14  # rows
 FEWEST_BLOCKS = 16
@@ -58,8 +58,8 @@ LARGEST_CACHED_FILE = 2**28  # bytes
 BYTES_OF_A_READ = 2**19
 BYTES_OF_A_POOL = 2**23
 
-# Candidates from which on two are predicted at a time: a fifth of an epoch's time less.
-# Few may be alone in their thread, and one alone would be predicted twice.
+# Candidates from which on two are predicted at a time, where X is dense: a fifth of an
+# epoch's time less. Few may be alone in their thread, and one alone is predicted twice.
 PAIRED_FROM = 8
 
 # An exponential average is of about the last 1000 updates, and before there are so many
@@ -332,6 +332,7 @@ def lower_plan(
     n_samples,
     n_features,
     row_size,
+    is_sparse,
     model,
     input_scale,
     window,
@@ -380,7 +381,7 @@ def lower_plan(
         searches_line=bool((candidates["schedule"] == Schedule.LINE_SEARCH).any()),
         is_by_row=bool(batch_size == 1 and is_descent and np.all(is_trained)),
         is_by_nonzeros=bool(is_descent and not touches_all),
-        in_pairs=len(candidates) >= PAIRED_FROM,
+        in_pairs=not is_sparse and len(candidates) >= PAIRED_FROM,
         clips=clips,
         averages=averages,
         validates=bool(validates),

@@ -26,7 +26,7 @@ def train_in_threads(task, state, max_epochs, *, n_threads, on_epoch=None, **set
     n_threads = max(1, min(n_threads, trained.sum()))
     if on_epoch is not None or (n_threads == 1 and trained.all()):
         return train(task, state, max_epochs, on_epoch=on_epoch, **settings)
-    # Those that have stopped are left out, or every row would ask them in vain.
+    # Those that have stopped are left out, or every mini-batch would ask them in vain.
     shares = np.array_split(np.flatnonzero(trained), n_threads)
     states = [
         State(*(array[rows] for array in state[:-1]), clock=state.clock.copy())

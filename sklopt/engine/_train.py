@@ -37,8 +37,8 @@ CALL_BUDGET = 8_000_000
 # A mapped file is let go of between calls: shorter ones leave less of it in memory.
 BUDGET_SHARE_OF_FILES = 4
 
-# Rows that one candidate sees before the next one does: what stays in the first cache,
-# beside parameters and gradient, and what is asked for of memory at once.
+# Size of the rows that one candidate sees before the next one does: what stays in the
+# first cache, beside parameters and gradient. Beyond so many groups nothing is gained.
 BYTES_TOGETHER = 2**14
 MOST_GROUPS = 16
 
@@ -336,11 +336,14 @@ def _scratch(data, plan, state):
 
 
 def _rows_together(data, plan):
-    """Rows that are seen before the next ones; whole groups, or all of a mini-batch."""
+    """Rows that are seen before the next ones: groups of what fits into the cache.
+
+    By non-zeros a whole mini-batch, since its slopes wait for its end.
+    """
     if plan.is_by_nonzeros:
         return plan.batch_size
-    row_bytes = max(1, row_size(data.X)) * data.X.dtype.itemsize
-    n_groups = BYTES_TOGETHER // (GROUP_SIZE * row_bytes)
+    group_bytes = GROUP_SIZE * row_size(data.X) * data.X.dtype.itemsize
+    n_groups = BYTES_TOGETHER // max(1, group_bytes)  # a sparse row may be empty
     return GROUP_SIZE * min(max(1, n_groups), MOST_GROUPS)
 
 

@@ -196,7 +196,7 @@ class Plan(NamedTuple):
     searches_line: bool  # whether a candidate's rate comes from a line search
     is_by_row: bool  # whether all train all of φ by descent on single rows
     is_by_nonzeros: bool  # whether they descend on so few numbers that d would cost
-    in_pairs: bool  # whether two candidates' predictions are made at a time
+    in_pairs: bool  # whether candidates are predicted two at a time
     clips: bool  # whether a candidate's gradients are
     averages: bool  # whether a candidate comes to an average of its iterates
     validates: bool  # whether there are validation rows
@@ -262,8 +262,8 @@ class Scratch(NamedTuple):
     tally: np.ndarray  # (K,) of TALLY
     before: np.ndarray  # (K, P), φ before the last update of the epoch
     batch_weight: np.ndarray  # (1,)
-    rows: np.ndarray  # (G,), rows whose gradients are added together: a group, or all
-    pulls: np.ndarray  # (K, G), what each row of X is multiplied by for that
+    rows: np.ndarray  # (R,), those that are seen together
+    pulls: np.ndarray  # (K, R), Σⱼ φⱼ₊₁ xⱼ of each, then what its x is multiplied by
     running: np.ndarray  # (K,), candidates that train
     order: np.ndarray  # (pool_size,) at most, or (0,) without shuffling
     blocks: np.ndarray  # (n_blocks + 1,), their order and the first's row, or (0,)

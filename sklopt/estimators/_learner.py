@@ -3,6 +3,7 @@
 from numbers import Integral
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.utils import check_array, check_random_state
 
 from .._naming import naming
@@ -309,6 +310,7 @@ class Learner:
             n_samples=n_samples,
             n_features=n_features,
             row_size=row_size(data.X),
+            is_sparse=issparse(data.X),
             batch_size=batch_size,
             seed=training.seed,
             tol=tol,

@@ -88,7 +88,7 @@ _KERNEL_OPTIONS = _OPTIONS | {
     "forceinline": True,
 }
 
-# Sums stay in the order in which they are written.
+# Sums stay in the order in which they are written, where another costs time or digits.
 _ORDERED_OPTIONS = _KERNEL_OPTIONS | {"fastmath": {"contract", "nsz"}}
 
 

@@ -63,14 +63,14 @@ def _sparse_product(X, row, phi, k):
 
 
 @kernel
-def group_from(rows, i):
-    """Four rows, as numbers of which none is negative and counted from the end."""
+def rows_of_group(rows, i):
+    """Four rows, unsigned: a signed one might count from the end, which is a test."""
     first, second = np.uintp(rows[i]), np.uintp(rows[i + 1])
     return first, second, np.uintp(rows[i + 2]), np.uintp(rows[i + 3])
 
 
 @kernel
-def four_from(pulls, k, i):
+def pulls_of_group(pulls, k, i):
     """What the rows of a group are multiplied by for candidate k."""
     return pulls[k, i], pulls[k, i + 1], pulls[k, i + 2], pulls[k, i + 3]
 
@@ -83,7 +83,7 @@ def whole_groups(n_rows):
 
 def _dense_products(X, rows, n_rows, phi, k, products):
     for i in range(0, whole_groups(n_rows), GROUP_SIZE):
-        a, b, c, d = group_from(rows, i)
+        a, b, c, d = rows_of_group(rows, i)
         sum_a = sum_b = sum_c = sum_d = 0.0
         for j in range(X.shape[1]):
             weight = phi[k, j + 1]
@@ -99,7 +99,7 @@ def _dense_products(X, rows, n_rows, phi, k, products):
 
 def _dense_products_of_two(X, rows, n_rows, phi, k, m, products):
     for i in range(0, whole_groups(n_rows), GROUP_SIZE):
-        a, b, c, d = group_from(rows, i)
+        a, b, c, d = rows_of_group(rows, i)
         k_a = k_b = k_c = k_d = 0.0
         m_a = m_b = m_c = m_d = 0.0
         for j in range(X.shape[1]):
@@ -145,8 +145,8 @@ def _add_sparse_row(X, row, pull, gradient, k):
 
 def _add_dense_rows(X, rows, n_rows, pulls, gradient, k):
     for i in range(0, whole_groups(n_rows), GROUP_SIZE):
-        a, b, c, d = group_from(rows, i)
-        k_a, k_b, k_c, k_d = four_from(pulls, k, i)
+        a, b, c, d = rows_of_group(rows, i)
+        k_a, k_b, k_c, k_d = pulls_of_group(pulls, k, i)
         for j in range(X.shape[1]):
             x_a, x_b, x_c, x_d = X[a, j], X[b, j], X[c, j], X[d, j]
             gradient[k, j + 1] += (k_a * x_a + k_b * x_b) + (k_c * x_c + k_d * x_d)
@@ -156,9 +156,9 @@ def _add_dense_rows(X, rows, n_rows, pulls, gradient, k):
 
 def _add_dense_rows_to_two(X, rows, n_rows, pulls, gradient, k, m):
     for i in range(0, whole_groups(n_rows), GROUP_SIZE):
-        a, b, c, d = group_from(rows, i)
-        k_a, k_b, k_c, k_d = four_from(pulls, k, i)
-        m_a, m_b, m_c, m_d = four_from(pulls, m, i)
+        a, b, c, d = rows_of_group(rows, i)
+        k_a, k_b, k_c, k_d = pulls_of_group(pulls, k, i)
+        m_a, m_b, m_c, m_d = pulls_of_group(pulls, m, i)
         for j in range(X.shape[1]):
             x_a, x_b, x_c, x_d = X[a, j], X[b, j], X[c, j], X[d, j]
             gradient[k, j + 1] += (k_a * x_a + k_b * x_b) + (k_c * x_c + k_d * x_d)
@@ -168,14 +168,14 @@ def _add_dense_rows_to_two(X, rows, n_rows, pulls, gradient, k, m):
         add_row(X, rows[i], pulls[m, i], gradient, m)
 
 
-def _add_sparse_rows_to_two(X, rows, n_rows, pulls, gradient, k, m):
-    add_rows(X, rows, n_rows, pulls, gradient, k)
-    add_rows(X, rows, n_rows, pulls, gradient, m)
-
-
 def _add_sparse_rows(X, rows, n_rows, pulls, gradient, k):
     for i in range(n_rows):
         add_row(X, rows[i], pulls[k, i], gradient, k)
+
+
+def _add_sparse_rows_to_two(X, rows, n_rows, pulls, gradient, k, m):
+    add_rows(X, rows, n_rows, pulls, gradient, k)
+    add_rows(X, rows, n_rows, pulls, gradient, m)
 
 
 def _no_start(X, row):
@@ -209,7 +209,7 @@ row_products = kernel_by_matrix(_dense_products, _sparse_products)
 row_products_of_two = kernel_by_matrix(_dense_products_of_two, _sparse_products_of_two)
 
 # Add pull · xⱼ of one row to each ∂J/∂φⱼ₊₁ of candidate k; of some rows; of some rows
-# and two candidates, whose sums are the same as of one.
+# and two candidates. Ordered, or the compiler may sum for two otherwise than for one.
 add_row = kernel_by_matrix(_add_dense_row, _add_sparse_row)
 add_rows = kernel_by_matrix(_add_dense_rows, _add_sparse_rows, is_ordered=True)
 add_rows_to_two = kernel_by_matrix(

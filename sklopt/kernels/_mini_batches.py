@@ -8,13 +8,12 @@ from ._batches import places_ahead, row_at
 from ._clipping import clip
 from ._codes import Clock, Loss, Model, Rule, Schedule, Status
 from ._compilation import kernel
-from ._losses import loss_derivative, loss_value
 from ._matrices import add_rows, add_rows_to_two, row_products, row_products_of_two
 from ._models import add_head_gradient, prediction_at, predictor_of, pull_on_predictor
 from ._penalties import add_smooth_gradient, penalty_value
 from ._proximal import apply_proximal_step, shrink
 from ._records import record_update, remember
-from ._rows import row_bias, row_weight
+from ._rows import row_bias, row_loss_and_slope, row_weight
 from ._rules import apply_rule, look_ahead
 from ._schedules import rate_at
 from ._walking import cost_of_row, end_of_pool, is_any_running, leave_walk, open_epoch
@@ -84,7 +83,10 @@ def open_batch(plan, candidates, state, scratch):
 
 @kernel
 def find_rows(data, plan, scratch, first, stop, ahead):
-    """Note which rows are at places first…stop of the epoch's order."""
+    """Note the rows at places first…stop of the epoch's order, and add their weights.
+
+    Those that come next are asked for of memory meanwhile.
+    """
     pool_start = first - first % plan.pool_size
     for place in range(first, stop):
         row = row_at(data, plan, scratch, pool_start, place, ahead)
@@ -94,7 +96,7 @@ def find_rows(data, plan, scratch, first, stop, ahead):
 
 @kernel
 def add_gradients(data, plan, candidates, progress, scratch, point, n_rows, batch_size):
-    """Add loss and gradient of the rows that were found at each candidate's point.
+    """Add loss and gradient, at each candidate's point, of the rows that were found.
 
     g = Σ s ∇ℓ / |B|. Weights have mean 1 over the training set; dividing by |B| and
     not by the batch's own weight keeps g unbiased.
@@ -103,18 +105,8 @@ def add_gradients(data, plan, candidates, progress, scratch, point, n_rows, batc
     multiplies the next one while the last one waits for its slope.
     """
     share, n_running = 1.0 / batch_size, list_running(progress, scratch.running)
-    is_linear = plan.model == Model.LINEAR and not plan.has_head
-    is_plain = is_linear and plan.loss == Loss.SQUARED_ERROR
     multiply_rows(data.X, plan, scratch, point, n_rows, n_running)
-    for i in range(n_running):
-        k = scratch.running[i]
-        candidate, tally = candidates[k], scratch.tally[k]
-        # The same twice: the compiler leaves out of the first what asks for model and
-        # loss within the loop, which takes as long as all else in it.
-        if is_plain:
-            judge_rows(data, plan, candidate, tally, scratch, point, k, n_rows, share)
-        else:
-            judge_rows(data, plan, candidate, tally, scratch, point, k, n_rows, share)
+    judge_rows(data, plan, candidates, scratch, point, n_rows, n_running, share)
     add_multiples(data.X, scratch, n_rows, n_running)
 
 
@@ -147,6 +139,49 @@ def multiply_rows(X, plan, scratch, point, n_rows, n_running):
 
 
 @kernel
+def judge_rows(data, plan, candidates, scratch, point, n_rows, n_running, share):
+    """Add each candidate's losses; turn its predictions into pulls."""
+    is_plain = plan.model == Model.LINEAR and not plan.has_head
+    is_plain = is_plain and plan.loss == Loss.SQUARED_ERROR
+    for i in range(n_running):
+        k = scratch.running[i]
+        candidate, tally = candidates[k], scratch.tally[k]
+        # Both calls are the same on purpose. In the first the compiler knows model and
+        # loss, and leaves the choice of them out of the loop over rows, which is worth
+        # an eighth of an epoch.
+        if is_plain:
+            judge_rows_for(
+                data, plan, candidate, tally, scratch, point, k, n_rows, share
+            )
+        else:
+            judge_rows_for(
+                data, plan, candidate, tally, scratch, point, k, n_rows, share
+            )
+
+
+@kernel
+def judge_rows_for(data, plan, candidate, tally, scratch, point, k, n_rows, share):
+    """Add the rows' losses, and their gradient in all but the weights of features.
+
+    In `pulls`, Σⱼ φⱼ₊₁ xⱼ of each row gives way to what its xⱼ is to be multiplied by.
+    """
+    rows, pulls, gradient = scratch.rows, scratch.pulls, scratch.gradient
+    total_loss = total_pull = 0.0
+    for i in range(n_rows):
+        row = rows[i]
+        z = predictor_of(plan, data, row, pulls[k, i], point, k)
+        prediction = prediction_at(plan, z, point, k)
+        loss, slope = row_loss_and_slope(data, plan, candidate, row, prediction)
+        pull = pull_on_predictor(plan, z, point, k, share * slope)
+        add_head_gradient(plan, z, k, share * slope, gradient)
+        total_loss += loss
+        total_pull += pull * row_bias(data, row)
+        pulls[k, i] = pull * plan.input_scale
+    tally.batch_loss += total_loss
+    gradient[k, 0] += total_pull
+
+
+@kernel
 def add_multiples(X, scratch, n_rows, n_running):
     """Add Σ pull · xⱼ of the rows to the gradient of each candidate."""
     rows, pulls, running = scratch.rows, scratch.pulls, scratch.running
@@ -156,31 +191,6 @@ def add_multiples(X, scratch, n_rows, n_running):
     if n_running % 2:
         k = running[n_running - 1]
         add_rows(X, rows, n_rows, pulls, scratch.gradient, k)
-
-
-@kernel
-def judge_rows(data, plan, candidate, tally, scratch, point, k, n_rows, share):
-    """Add the rows' losses, and their gradient in all but the weights of features.
-
-    In `pulls`, Σⱼ φⱼ₊₁ xⱼ of each row gives way to what its xⱼ is to be multiplied by.
-    """
-    rows, pulls, gradient = scratch.rows, scratch.pulls, scratch.gradient
-    column, total_loss, total_pull = candidate.target, 0.0, 0.0
-    for i in range(n_rows):
-        row, weight = rows[i], row_weight(data, rows[i])
-        z = predictor_of(plan, data, row, pulls[k, i], point, k)
-        pulls[k, i] = 0.0
-        if weight == 0.0:
-            continue  # any row, also one whose loss overflows
-        prediction, target = prediction_at(plan, z, point, k), data.y[row, column]
-        total_loss += weight * loss_value(plan, prediction, target)
-        slope = weight * share * loss_derivative(plan, prediction, target)
-        pull = pull_on_predictor(plan, z, point, k, slope)
-        add_head_gradient(plan, z, k, slope, gradient)
-        total_pull += pull * row_bias(data, row)
-        pulls[k, i] = pull * plan.input_scale
-    tally.batch_loss += total_loss
-    gradient[k, 0] += total_pull
 
 
 @kernel

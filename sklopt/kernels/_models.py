@@ -64,7 +64,7 @@ def linear_predictor(plan, data, row, phi, k):
 
 @kernel
 def predictor_of(plan, data, row, product, phi, k):
-    """The same where Σⱼ φⱼ₊₁ xⱼ is known."""
+    """z = φ₀ + κ · product of one row, for candidate k."""
     return phi[k, 0] * row_bias(data, row) + plan.input_scale * product
 
 
@@ -91,6 +91,7 @@ def prediction_at(plan, z, phi, k):
 @kernel
 def add_row_gradient(plan, data, row, z, phi, k, slope, gradient):
     """Add slope · ∂(prediction)/∂φ of one row to the gradient of candidate k."""
+    # First, since φ itself may be what the gradient is added to.
     pull = pull_on_predictor(plan, z, phi, k, slope)
     add_head_gradient(plan, z, k, slope, gradient)
     gradient[k, 0] += pull * row_bias(data, row)
@@ -100,6 +101,8 @@ def add_row_gradient(plan, data, row, z, phi, k, slope, gradient):
 @kernel
 def pull_on_predictor(plan, z, phi, k, slope):
     """slope · ∂(prediction)/∂z of one row."""
+    if slope == 0.0:
+        return 0.0  # of any row, also of one without weight whose z overflows
     pull = slope * model_derivative(plan, z)
     return pull * amplitude_of(phi, k) if plan.has_head else pull
 
@@ -107,6 +110,6 @@ def pull_on_predictor(plan, z, phi, k, slope):
 @kernel
 def add_head_gradient(plan, z, k, slope, gradient):
     """Add slope · ∂(prediction)/∂(amplitude, offset) of one row, if there is a head."""
-    if plan.has_head:
+    if plan.has_head and slope != 0.0:
         gradient[k, gradient.shape[1] - 2] += slope * model_value(plan, z)
         gradient[k, gradient.shape[1] - 1] += slope

@@ -20,8 +20,9 @@ from ._codes import Clock, Status
 from ._compilation import kernel
 from ._matrices import add_row, nonzeros, place_of, row_product
 from ._mini_batches import walk
+from ._models import predictor_of
 from ._records import record_update
-from ._rows import row_loss, row_slope, row_weight
+from ._rows import row_loss_and_slope, row_weight
 from ._schedules import rate_at
 from ._walking import cost_of_row, end_of_pool, is_any_running, leave_walk, open_epoch
 
@@ -113,9 +114,9 @@ def add_slopes(data, plan, candidates, state, scratch, first, stop, batch_start)
         for k in range(candidates.size):
             if state.progress[k].status == Status.RUNNING:
                 product = tally[k].scale * row_product(data.X, row, phi, k)
-                z = phi[k, 0] + plan.input_scale * product
-                tally[k].batch_loss += row_loss(data, plan, candidates[k], row, z)
-                slope = row_slope(data, plan, candidates[k], row, z)
+                z = predictor_of(plan, data, row, product, phi, k)
+                loss, slope = row_loss_and_slope(data, plan, candidates[k], row, z)
+                tally[k].batch_loss += loss
                 scratch.pulls[k, place - batch_start] = slope
 
 

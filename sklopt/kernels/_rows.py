@@ -36,10 +36,11 @@ def row_square(data, plan, candidate, row, prediction):
 
 
 @kernel
-def row_slope(data, plan, candidate, row, prediction):
-    """s · ∂ℓ/∂f."""
+def row_loss_and_slope(data, plan, candidate, row, prediction):
+    """s · ℓ(f, y) and s · ∂ℓ/∂f."""
     weight = row_weight(data, row)
     if weight == 0.0:
-        return 0.0
+        return 0.0, 0.0
     target = data.y[row, candidate.target]
-    return weight * loss_derivative(plan, prediction, target)
+    loss = loss_value(plan, prediction, target)
+    return weight * loss, weight * loss_derivative(plan, prediction, target)

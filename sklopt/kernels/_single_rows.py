@@ -15,7 +15,7 @@ from ._models import add_row_gradient, linear_predictor, prediction_at
 from ._penalties import add_smooth_gradient, penalty_value
 from ._proximal import shrink
 from ._records import record_update
-from ._rows import row_loss, row_slope, row_weight
+from ._rows import row_loss_and_slope, row_weight
 from ._schedules import rate_at
 from ._walking import cost_of_row, end_of_pool, is_any_running, leave_walk, open_epoch
 
@@ -58,7 +58,7 @@ def descend_row(data, plan, candidate, state, tally, k, row, weight):
     phi, progress = state.phi, state.progress[k]
     z = linear_predictor(plan, data, row, phi, k)
     prediction = prediction_at(plan, z, phi, k)
-    loss = row_loss(data, plan, candidate, row, prediction)
+    loss, slope = row_loss_and_slope(data, plan, candidate, row, prediction)
     objective = loss + penalty_value(plan, candidate, phi, k)
     tally.epoch_loss += objective
     if not math.isfinite(objective):
@@ -66,7 +66,6 @@ def descend_row(data, plan, candidate, state, tally, k, row, weight):
     elif weight > 0.0:
         if candidate.is_per_update:
             tally.rate = rate_at(plan, candidate, progress)
-        slope = row_slope(data, plan, candidate, row, prediction)
         add_smooth_gradient(plan, candidate, phi, k, -tally.rate, phi)
         add_row_gradient(plan, data, row, z, phi, k, -tally.rate * slope, phi)
         shrink(plan, candidate, phi, k, tally.rate)

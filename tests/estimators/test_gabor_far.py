@@ -222,3 +222,14 @@ def test_the_textbook_sees_no_row_of_weight_0(
     history = model.fit(X, y, weight).history_.drop(columns="seconds")
     assert history.equals(expected)
     assert model.loss_ == J
+
+
+@pytest.mark.parametrize("batch_size", [1, 16, None])
+def test_a_row_that_is_met_pulls_nothing_even_where_its_wave_is_none(batch_size):
+    """Slope 0 times a derivative that overflows is 0."""
+    X, _ = make_gabor(60, random_state=0)
+    model = GaborRegressor("sgd", init=[1.2e308, 0.3], batch_size=batch_size)
+    model.set_params(learning_rate=1e-2, max_iter=5, tol=None, random_state=0)
+    model.fit(X, np.zeros(60))
+    assert model.loss_ == 0
+    assert model.phi_[0] == 1.2e308

@@ -95,8 +95,11 @@ def test_slices_of_a_training_are_the_training(batch_size, monkeypatch):
     assert_same(whole, clone(model).fit(X, Y, weights))
 
 
-@pytest.mark.parametrize("difference", [-1, 0])
-def test_pairs_are_made_of_so_many_targets(difference, monkeypatch):
+@pytest.mark.parametrize(
+    ("more", "kind", "expected"),
+    [(-1, np.array, False), (0, np.array, True), (0, csr_array, False)],
+)
+def test_pairs_are_made_of_so_many_targets(more, kind, expected, monkeypatch):
     """Of all targets, not of those in a thread, or threads would change digits."""
     in_pairs = []
 
@@ -106,9 +109,9 @@ def test_pairs_are_made_of_so_many_targets(difference, monkeypatch):
 
     train = _threads.train
     monkeypatch.setattr(_threads, "train", watched)
-    X, Y, _ = make_many(_lowering.PAIRED_FROM + difference)
-    make_model("sgd", "constant", n_jobs=3).fit(X, Y)
-    assert in_pairs == 3 * [difference == 0]
+    X, Y, _ = make_many(_lowering.PAIRED_FROM + more)
+    make_model("sgd", "constant", n_jobs=3).fit(kind(X), Y)
+    assert in_pairs == 3 * [expected]
 
 
 @may_go_on
