@@ -6,9 +6,9 @@ from ._compilation import kernel
 from ._matrices import prefetch_row, prefetch_start, row_size
 from ._prefetching import CACHE_LINE
 
-# What is asked for ahead of the row in work: enough to hide a miss of the cache and the
-# page table, little enough to be still there when needed.
-PREFETCHED_LINES = 64
+# What is asked for ahead of the row in work: as much as is seen together, and so what
+# comes while that is worked on; little enough to be still there when needed.
+PREFETCHED_LINES = 256
 
 # A pool of blocks up to this size is asked for while the one before it is walked: both
 # stay in the second cache.
