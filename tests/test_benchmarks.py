@@ -150,7 +150,7 @@ def test_tables_of_targets():
 
 
 def test_all_that_train_many_targets_train_the_same():
-    """The loop over np.dot and the network do what ours is compared with them for."""
+    """The loop over np.dot and the network take the same steps as ours."""
     import bench_targets
 
     X, Y = bench_targets.make_targets(320, 3, 2)

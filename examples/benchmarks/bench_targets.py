@@ -19,7 +19,9 @@ from sklopt.kernels._matrices import prefetch_row
 LONG = 4  # epochs of the longer of the two fits that an epoch is measured by
 BATCH_SIZE = 32
 
-# (samples, whole mini-batches of them, features, targets)
+SIDES = ["sklopt", "two threads", "np.dot", "MLPRegressor"]
+
+# (samples, features, targets); the samples make up whole mini-batches
 JOBS = [
     (100_000, 50, 1),
     (100_000, 50, 8),
@@ -110,7 +112,7 @@ def measure_targets(jobs, n_turns):
             )
         with threadpool_limits(1):  # of BLAS
             epoch, _ = epochs_in_turns(sides, LONG, n_turns)
-        seconds = epoch.median().reindex([*sides, "two threads"][:4])
+        seconds = epoch.median().reindex(SIDES)  # of one target, no two threads
         ratio = epoch.div(epoch["sklopt"], axis=0).median()
         yield {
             "data": shape_name(n_samples, n_features),

@@ -106,8 +106,8 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
     shuffle : bool or "blocks", default=True
         Whether every epoch draws a new order of the rows. "blocks" reads short blocks
         of neighbouring rows in random order and shuffles the rows of many blocks at a
-        time, which takes two thirds of the time for data larger than the processor's
-        cache, and lets X be a file that is larger than memory; see the Notes.
+        time, which lets X be a file that is larger than memory; see the Notes. Of data
+        in memory an epoch takes about as long either way, at mini-batches of 32 rows.
     random_state : int, RandomState instance or None, default=None
         Where the order of the rows comes from.
     warm_start : bool, default=False

@@ -115,7 +115,7 @@ def test_pairs_are_made_of_so_many_targets(more, kind, expected, monkeypatch):
 
 
 @may_go_on
-def test_starts_of_a_wave_are_as_if_alone():
+def test_no_digit_of_a_start_tells_the_number_of_threads():
     """Also where one of them is where no sample sees the wave."""
     rng = np.random.default_rng(0)
     X = rng.uniform(-15, 15, size=N_SAMPLES)
