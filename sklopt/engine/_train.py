@@ -303,7 +303,8 @@ def join_histories(first, second):
 
 def _is_unfinished(state, is_divergence_fatal):
     """Whether an epoch waits for its end, or another one is to come."""
-    if state.clock[Clock.PHASE] != Phase.SHUFFLE:
+    clock = state.clock
+    if clock[Clock.PHASE] != Phase.SHUFFLE or clock[Clock.ROW] > 0:
         return True
     status = state.progress["status"]
     if is_divergence_fatal and (status == Status.DIVERGED).any():

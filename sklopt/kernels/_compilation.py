@@ -21,7 +21,7 @@ from numba.extending import overload
 
 from ._cache import KernelCache
 
-# No 'nnan' and no 'ninf': divergence is recognised by isfinite, which they delete.
+# No 'nnan' and no 'ninf': divergence is recognised by a number that is none.
 _OPTIONS = {
     "fastmath": {"reassoc", "contract", "nsz", "arcp"},
     "error_model": "numpy",

@@ -112,9 +112,6 @@ def close_epoch(data, plan, candidates, state, scratch, record):
             entry.loss = loss
             entry.rate = tally.rate
             entry.n_updates = progress.n_updates
-            if scratch.batch_weight[0] > 0.0:
-                length = norm(scratch.gradient, k)
-                entry.gradient_norm = length / tally.kept if plan.clips else length
             if plan.averages:
                 entry.averaged_loss = tally.averaged_loss
             if plan.validates:
@@ -122,10 +119,12 @@ def close_epoch(data, plan, candidates, state, scratch, record):
                 entry.validation_score = tally.validation_score
             if progress.status == Status.RUNNING:
                 if scratch.batch_weight[0] > 0.0:
+                    length = norm(scratch.gradient, k)
+                    entry.gradient_norm = length / tally.kept if plan.clips else length
                     entry.step_norm = distance(state.phi, scratch.before, k)
                 judged = tally.validation_loss if plan.stops_early else loss
                 judge_epoch(plan, candidates[k], progress, loss, judged)
-                progress.n_epochs += 1
+            progress.n_epochs += 1
     if plan.store == Store.EPOCH:
         record_point(state.phi, record)
     if plan.searches_line:

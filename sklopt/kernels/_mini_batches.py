@@ -1,7 +1,5 @@
 """Mini-batches of any size under any rule: all gradients, then a step."""
 
-import math
-
 from . import _costs as cost
 from ._averages import average_parameters
 from ._batches import places_ahead, row_at
@@ -16,6 +14,7 @@ from ._records import record_update, remember
 from ._rows import row_bias, row_loss_and_slope, row_weight
 from ._rules import apply_rule, look_ahead
 from ._schedules import rate_at
+from ._stopping import is_finite
 from ._walking import cost_of_row, end_of_pool, is_any_running, leave_walk, open_epoch
 
 
@@ -203,7 +202,7 @@ def close_batch(plan, candidates, state, scratch, point, size):
         tally.kept = 1.0
         objective = tally.batch_loss / size + penalty_value(plan, candidate, point, k)
         tally.epoch_loss += size * objective
-        if not math.isfinite(objective):
+        if not is_finite(objective):
             progress.status = Status.DIVERGED
         elif scratch.batch_weight[0] > 0.0:
             finish_gradient(plan, candidate, point, scratch.gradient, k)

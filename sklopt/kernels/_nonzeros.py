@@ -12,8 +12,6 @@ Bottou, L. (2012). Stochastic gradient descent tricks. In Neural Networks: Trick
 Trade. Springer.
 """
 
-import math
-
 from . import _costs as cost
 from ._batches import places_ahead, row_at
 from ._codes import Clock, Status
@@ -24,6 +22,7 @@ from ._models import predictor_of
 from ._records import record_update
 from ._rows import row_loss_and_slope, row_weight
 from ._schedules import rate_at
+from ._stopping import is_finite
 from ._walking import cost_of_row, end_of_pool, is_any_running, leave_walk, open_epoch
 
 # A scale beyond these is multiplied into v, long before one of them leaves the range.
@@ -134,7 +133,7 @@ def close_sparse_batch(data, plan, candidates, state, scratch, record):
         penalty = 0.5 * candidate.l2 * tally.scale * tally.scale * tally.square
         objective = tally.batch_loss / size + penalty
         tally.epoch_loss += size * objective
-        if not math.isfinite(objective):
+        if not is_finite(objective):
             progress.status = Status.DIVERGED
         elif scratch.batch_weight[0] > 0.0:
             if decay(plan, candidate, state.phi, tally, k):

@@ -4,8 +4,6 @@ The gradient of a row is its slope times (1, x), so that the parameters are read
 written once a step. The general way over `Scratch.gradient` takes twice as long.
 """
 
-import math
-
 from ._averages import average_parameters
 from ._batches import places_ahead, row_at
 from ._codes import Clock, Status
@@ -17,6 +15,7 @@ from ._proximal import shrink
 from ._records import record_update
 from ._rows import row_loss_and_slope, row_weight
 from ._schedules import rate_at
+from ._stopping import is_finite
 from ._walking import cost_of_row, end_of_pool, is_any_running, leave_walk, open_epoch
 
 
@@ -61,7 +60,7 @@ def descend_row(data, plan, candidate, state, tally, k, row, weight):
     loss, slope = row_loss_and_slope(data, plan, candidate, row, prediction)
     objective = loss + penalty_value(plan, candidate, phi, k)
     tally.epoch_loss += objective
-    if not math.isfinite(objective):
+    if not is_finite(objective):
         progress.status = Status.DIVERGED
     elif weight > 0.0:
         if candidate.is_per_update:

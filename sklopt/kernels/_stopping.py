@@ -24,6 +24,16 @@ NEGLIGIBLE_RATE = 1e-6
 
 
 @kernel
+def is_finite(x):
+    """Whether x is neither infinite nor NaN.
+
+    Numba's `math.isfinite` asks whether x − x is a number. Of an x that is a sum, the
+    compiler may add up both in one, term by term, to 0.
+    """
+    return abs(x) < math.inf
+
+
+@kernel
 def is_better(loss, best, tolerance, floor):
     """Whether `loss` is lower than `best` by more than the relative tolerance.
 
@@ -37,7 +47,7 @@ def is_better(loss, best, tolerance, floor):
 @kernel
 def is_hopeless(candidate, progress, loss):
     """Whether the objective is not finite, or has grown past any recovery."""
-    if not math.isfinite(loss):
+    if not is_finite(loss):
         return True
     has_grown = loss > HOPELESS_GROWTH * progress.reference
     return has_grown and candidate.rule != Rule.ADAM

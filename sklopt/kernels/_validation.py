@@ -12,6 +12,7 @@ from ._losses import loss_cost
 from ._matrices import row_size
 from ._models import linear_predictor, model_cost, prediction_at
 from ._rows import row_loss, row_square
+from ._stopping import is_finite
 
 
 @entry_point
@@ -71,7 +72,7 @@ def close_validation(validation, plan, candidates, state, phi, tally):
             tally[k].validation_loss = tally[k].validation_score = math.nan
             continue
         loss = tally[k].validation_loss / n_rows
-        if not math.isfinite(loss):
+        if not is_finite(loss):
             loss = math.inf  # of which, unlike NaN, every loss is an improvement
         variance = validation.variance[candidates[k].target]
         tally[k].validation_loss = loss

@@ -17,10 +17,12 @@ from cases import (
     model_of,
     train_twin,
 )
+from scipy.sparse import csr_array
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from sklopt import GradientRegressor
+from sklopt.engine import _lowering, _threads, _train
 from sklopt.kernels._stopping import HOPELESS_GROWTH
 
 X, Y = make_problem()
@@ -149,3 +151,45 @@ def test_scales_that_are_alike_are_not_blamed():
         assert ("very different scales: feature 1" in str(caught.value)) == is_blamed
         assert "StandardScaler" in str(caught.value)
         assert "learning_rate='auto'" in str(caught.value)
+
+
+@pytest.mark.reduced
+@pytest.mark.parametrize("kind", [np.array, csr_array])
+@pytest.mark.parametrize("batch_size", [1, 3])
+@pytest.mark.parametrize("solver", ["sgd", "momentum"])
+def test_no_step_is_taken_once_the_objective_overflows(
+    solver, batch_size, kind, monkeypatch
+):
+    n_updates = []
+
+    def watched(task, state, *arguments, **settings):
+        history = train(task, state, *arguments, **settings)
+        n_updates.extend(state.progress["n_updates"])
+        return history
+
+    train = _threads.train
+    monkeypatch.setattr(_threads, "train", watched)
+    # Of so few numbers a row that descent on the sparse ones visits only these.
+    wide = np.kron(np.eye(12), np.ones((5, 1)))
+    model = GradientRegressor(solver, learning_rate=1e100, batch_size=batch_size)
+    with pytest.raises(ValueError, match="diverged in epoch 1 at"):
+        model.set_params(shuffle=False).fit(kind(wide), np.ones(len(wide)))
+    # φ is about 1e100 after the first update, 1e200 after the second.
+    assert n_updates == [2]
+
+
+def test_divergence_between_pools_is_told_as_ever(monkeypatch):
+    """Wherever the loop pauses, the epoch goes on: it has another target to train."""
+    monkeypatch.setattr(_lowering, "LARGEST_POOL", 64)
+    monkeypatch.setattr(_lowering, "FEWEST_BLOCKS", 2)
+    many = np.random.default_rng(0).normal(size=(400, 3))
+    targets = np.column_stack([np.zeros(400), many.sum(axis=1)])
+    model = GradientRegressor("sgd", learning_rate=1e100, batch_size=1, random_state=0)
+    model.set_params(shuffle="blocks")
+    with pytest.raises(ValueError, match="diverged in epoch 1 at") as whole:
+        model.fit(many, targets)
+    for budget in range(1, 2000, 50):
+        monkeypatch.setattr(_train, "CALL_BUDGET", budget)
+        with pytest.raises(ValueError, match="diverged in epoch 1 at") as sliced:
+            model.fit(many, targets)
+        assert str(sliced.value) == str(whole.value)
