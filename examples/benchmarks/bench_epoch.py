@@ -28,8 +28,9 @@ from pandas import DataFrame
 from sklearn.callback import ProgressBar, ScoringMonitor
 from sklearn.linear_model import SGDRegressor
 
-from sklopt.kernels._matrices import prefetch_row
-from sklopt.kernels._prefetching import CACHE_LINE, prefetch
+from sklopt.engine._types import Data
+from sklopt.kernels._batches import ask_for_row, rows_ahead
+from sklopt.kernels._prefetching import CACHE_LINE
 
 LONG = 6  # epochs of the longer of the two fits that an epoch is measured by
 
@@ -45,7 +46,6 @@ EPOCH_JOBS = [
 # (samples, features, batch size, times SGDRegressor, passes of X @ w)
 BLOCK_JOBS = [(1_000_000, 50, 32, 7.0, None), (1_000_000, 50, 256, None, 3.0)]
 FLOAT32_TARGET = 1.5
-FETCHED_AHEAD = 16  # rows
 # (samples, features, non-zeros a row), and (batch size, penalty)
 SPARSE_SHAPE = 200_000, 50_000, 50
 SPARSE_JOBS = [(1, None), (1, "l2"), (32, None), (32, "l2")]
@@ -84,23 +84,22 @@ def in_passes(epoch, X, n_turns):
 
 
 @numba.njit(nogil=True, fastmath=True)
-def look_at_rows(X, y, order):
-    """Have every cache line of the rows fetched in that order; compute nothing."""
+def look_at_rows(data, order):
+    """Fetch every cache line of the rows as epochs do; compute nothing."""
+    X, ahead = data.X, rows_ahead(data)
     total, step, last = 0.0, CACHE_LINE // X.itemsize, len(order) - 1
     for place, row in enumerate(order):
-        upcoming = order[min(place + FETCHED_AHEAD, last)]
-        prefetch(y, (upcoming,), 0)
-        prefetch_row(X, upcoming)
-        total += y[row] + X[row, X.shape[1] - 1]
+        ask_for_row(data, order[min(place + ahead, last)])
+        total += data.y[row, 0] + X[row, X.shape[1] - 1]
         for column in range(0, X.shape[1], step):
             total += X[row, column]
     return total
 
 
 def measure_gathering(X, y, n_turns):
-    """Looking at all rows in random order: as fast as a shuffled epoch can be."""
+    """Looking at all rows in random order, with which a shuffled epoch begins."""
     order = np.random.default_rng(0).permutation(len(X)).astype(np.int32)
-    job = partial(look_at_rows, X, y, order)
+    job = partial(look_at_rows, Data(X, y[:, None], np.empty(0)), order)
     job()
     return in_turns({"rows": job}, n_turns)["rows"].median()
 

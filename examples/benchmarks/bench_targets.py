@@ -21,7 +21,7 @@ BATCH_SIZE = 32
 
 SIDES = ["sklopt", "two threads", "np.dot", "MLPRegressor"]
 
-# (samples, features, targets); the samples make up whole mini-batches
+# (samples, features, targets)
 JOBS = [
     (100_000, 50, 1),
     (100_000, 50, 8),
