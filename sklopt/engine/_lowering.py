@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+from scipy.sparse import issparse
 
 from ..kernels._codes import Loss, Model, Rule, Schedule, Store
 from ..losses import (
@@ -28,7 +29,7 @@ from ..schedules import (
     Warmup,
 )
 from ..solvers import GD, SGD, Adam, Momentum, Nesterov
-from ._rows import mapped_file
+from ._rows import mapped_file, row_size
 from ._types import CANDIDATE, Plan
 
 # A patience that no training outlasts: stopping switched off.
@@ -46,7 +47,8 @@ NUMBERS_OF_A_BLOCK = 3 * 2**10
 
 # Rows that are shuffled together, from as many blocks as can be. Two pools in memory
 # fit into the second cache (`_batches.STREAMED_BYTES` each) with a target or a few, as
-# one is fetched while the other is walked; with more of them rows are fetched singly.
+# one is fetched while the other is walked; of more targets, or of rows so wide that the
+# fewest blocks are too much, rows are fetched singly.
 NUMBERS_OF_A_POOL = 48 * 2**10
 LARGEST_POOL = 2**14  # rows
 FEWEST_BLOCKS = 16
@@ -329,10 +331,7 @@ def lower_candidates(n_candidates, **fields):
 def lower_plan(
     candidates,
     *,
-    n_samples,
-    n_features,
-    row_size,
-    is_sparse,
+    X,
     model,
     input_scale,
     window,
@@ -351,6 +350,7 @@ def lower_plan(
     store_path,
 ):
     """What the candidates share. One type a field, or the loop is compiled again."""
+    n_samples, n_features = X.shape
     clips = bool(np.isfinite(candidates["largest_norm"]).any())
     averages = bool((candidates["average_from"] < NEVER).any())
     store = lower_store(store_path)
@@ -358,7 +358,7 @@ def lower_plan(
     touches_all = (
         model != Model.LINEAR
         or batch_size >= n_samples
-        or batch_size * row_size >= n_features
+        or batch_size * row_size(X) >= n_features
         or (candidates["l1"] > 0).any()
         or averages
         or store["store"] == Store.STEP
@@ -381,7 +381,7 @@ def lower_plan(
         searches_line=bool((candidates["schedule"] == Schedule.LINE_SEARCH).any()),
         is_by_row=bool(batch_size == 1 and is_descent and np.all(is_trained)),
         is_by_nonzeros=bool(is_descent and not touches_all),
-        in_pairs=not is_sparse and len(candidates) >= PAIRED_FROM,
+        in_pairs=len(candidates) >= PAIRED_FROM and not issparse(X),
         clips=clips,
         averages=averages,
         validates=bool(validates),

@@ -123,13 +123,13 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
     precompute : "auto" or bool, default="auto"
         Whether full batches are trained on sufficient statistics, the products of the
         columns of X and y: after two passes over X an epoch costs O(n_features²)
-        instead of a look at every number of X, for the same steps. ``"auto"`` where it
-        is expected to be faster and a matrix of n_features² float64 takes at most 32 MB
-        or a sixteenth of the memory of X. Some four times that is needed, and four
-        times more for every core, of these at most 1 GB. Where the products lose
-        digits, as of a feature 10⁴ times as far from 0 as it varies, the samples are
-        used. Mini-batches do not use it, and True is refused where the loss is not the
-        squared error.
+        instead of a look at every number of X, for the same steps (those of a line
+        search within its tolerance). ``"auto"`` where it is expected to be faster and a
+        matrix of n_features² float64 takes at most 32 MB or a sixteenth of the memory
+        of X. Some four times that is needed, and four times more for every core, of
+        these at most 1 GB. Where the products lose digits, as of a feature 10⁴ times as
+        far from 0 as it varies, the samples are used. Mini-batches do not use it, and
+        True is refused where the loss is not the squared error.
     compute_covariance : bool, default=False
         Whether to compute `covariance_`: a pass over X of n_samples · n_features²
         operations. For the squared error only.

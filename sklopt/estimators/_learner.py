@@ -3,7 +3,6 @@
 from numbers import Integral
 
 import numpy as np
-from scipy.sparse import issparse
 from sklearn.utils import check_array, check_random_state
 
 from .._naming import naming
@@ -26,7 +25,6 @@ from ..engine._lowering import (
 from ..engine._multipliers import tabulated
 from ..engine._rates import AutoRate
 from ..engine._restarts import best_of
-from ..engine._rows import row_size
 from ..engine._train import TOO_LARGE, join_histories, judge_start, objectives
 from ..engine._types import Task, Validation
 from ..losses import LOSSES
@@ -307,10 +305,7 @@ class Learner:
         )
         plan = lower_plan(
             candidates,
-            n_samples=n_samples,
-            n_features=n_features,
-            row_size=row_size(data.X),
-            is_sparse=issparse(data.X),
+            X=data.X,
             batch_size=batch_size,
             seed=training.seed,
             tol=tol,

@@ -11,6 +11,16 @@ from ._compilation import kernel
 
 
 @kernel
+def count_update(plan, candidate, state, k):
+    """Count an update that candidate k has made, and average what it led to."""
+    progress = state.progress[k]
+    progress.n_updates += 1
+    progress.slot_age += 1
+    if plan.averages:
+        average_parameters(candidate, progress, state.phi, state.average, k)
+
+
+@kernel
 def average_parameters(candidate, progress, phi, average, k):
     """φ̄ ← φ̄ + c (φ − φ̄) after an update; φ̄ is φ before the averaging begins.
 

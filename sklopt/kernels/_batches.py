@@ -4,10 +4,10 @@ import numpy as np
 
 from ._compilation import kernel
 from ._matrices import prefetch_row, prefetch_start, row_size
-from ._prefetching import CACHE_LINE
+from ._prefetching import CACHE_LINE, prefetch
 
-# What is asked for ahead of the row in work: as much as is seen together, and so what
-# comes while that is worked on; little enough to be still there when needed.
+# What is asked for ahead of the row in work: about what is seen together (which
+# `_train._rows_together` says), yet little enough to be still in the second cache.
 PREFETCHED_LINES = 256
 
 # A pool of blocks up to this size is asked for while the one before it is walked: both
@@ -99,34 +99,46 @@ def arriving_row(blocks, block_size, n_rows, i):
 
 
 @kernel
-def places_ahead(data, plan, scratch):
-    """How many places before its own a row is asked for; 0 of rows in their order.
-
-    Where a pool of blocks stays in the cache, that is a pool.
-    """
-    if not scratch.order.size:
-        return 0
-    row_bytes = (row_size(data.X) + data.y.shape[1]) * data.y.itemsize
-    if scratch.blocks.size and plan.pool_size * row_bytes <= STREAMED_BYTES:
-        return plan.pool_size
-    return max(PREFETCHED_LINES // (row_bytes // CACHE_LINE + 1), 1)
+def bytes_of_row(data):
+    """Size of what is known of a row, in the mean."""
+    return (row_size(data.X) + data.y.shape[1]) * data.y.itemsize
 
 
 @kernel
-def row_at(data, plan, scratch, pool_start, place, ahead):
-    """The row at a place of an epoch's order; the one `ahead` of it is prefetched."""
-    X, order, blocks = data.X, scratch.order, scratch.blocks
-    if ahead == 0:
-        return place
-    if ahead == plan.pool_size and blocks.size:
-        # The next pool comes from memory as it lies there, block by block.
+def rows_ahead(data):
+    """How many places before its own a row is asked for."""
+    return max(PREFETCHED_LINES // (bytes_of_row(data) // CACHE_LINE + 1), 1)
+
+
+@kernel
+def is_streamed(data, plan, scratch):
+    """Whether the next pool of blocks is asked for instead, as it lies in memory."""
+    pool_bytes = plan.pool_size * bytes_of_row(data)
+    return scratch.blocks.size > 0 and pool_bytes <= STREAMED_BYTES
+
+
+@kernel
+def row_at(data, plan, scratch, pool_start, place, ahead, streams):
+    """The row at a place of the epoch's order; one that comes later is asked for."""
+    order = scratch.order
+    if not order.size:
+        return place  # the processor itself sees what comes next
+    if streams:
         n_rows = data.y.shape[0]
-        upcoming = min(place + ahead, n_rows - 1)
-        row = arriving_row(blocks, plan.block_size, n_rows, upcoming)
+        arriving = min(place + plan.pool_size, n_rows - 1)
+        upcoming = arriving_row(scratch.blocks, plan.block_size, n_rows, arriving)
     else:
-        last = order.size - 1
-        prefetch_start(X, order[min(place - pool_start + 2 * ahead, last)])
-        row = order[min(place - pool_start + ahead, last)]
-    prefetch_row(data.y, row)
-    prefetch_row(X, row)
+        i, last = place - pool_start, order.size - 1
+        prefetch_start(data.X, order[min(i + 2 * ahead, last)])
+        upcoming = order[min(i + ahead, last)]
+    ask_for_row(data, upcoming)
     return order[place - pool_start]
+
+
+@kernel
+def ask_for_row(data, row):
+    """Ask for a row's target, weight and features."""
+    prefetch_row(data.y, row)
+    if data.weight.size:
+        prefetch(data.weight, (row,), 0)
+    prefetch_row(data.X, row)

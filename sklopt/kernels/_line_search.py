@@ -6,7 +6,7 @@ are computed once and every trial costs one multiplication a row.
 """
 
 from . import _costs as cost
-from ._averages import average_parameters
+from ._averages import count_update
 from ._codes import Bracket, Clock, Phase, Ray, Schedule, Search, Status
 from ._compilation import entry_point, kernel
 from ._losses import loss_cost
@@ -211,8 +211,4 @@ def decide_search(plan, candidate, state, scratch, k, n_rows):
     continue_search(candidate, tally, scratch.bracket[k], tally.epoch_loss / n_rows)
     if tally.search == Search.DONE:
         descent(state.phi, scratch.gradient, k, tally.rate)
-        state.progress[k].n_updates += 1
-        if plan.averages:
-            average_parameters(
-                candidate, state.progress[k], state.phi, state.average, k
-            )
+        count_update(plan, candidate, state, k)

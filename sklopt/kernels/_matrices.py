@@ -1,4 +1,4 @@
-"""What the loop asks of X: products with one row, whole or without its zeros.
+"""What the loop asks of X: products with its rows, and to have them fetched in time.
 
 X is a C-ordered array, or the parts of a matrix of compressed sparse rows: the non-zero
 values, their columns, and where each row starts among them. Everything else in the
@@ -37,7 +37,8 @@ def _dense_size(X):
 
 
 def _sparse_size(X):
-    return X.values.size // (X.starts.size - 1) + 1
+    n_rows = X.starts.size - 1
+    return (X.values.size + n_rows - 1) // n_rows
 
 
 def _dense_product(X, row, phi, k):
@@ -127,6 +128,7 @@ def _sparse_products(X, rows, n_rows, phi, k, products):
         products[k, i] = row_product(X, rows[i], phi, k)
 
 
+# Of sparse rows pairs save nothing, so that no plan has them: these only compile.
 def _sparse_products_of_two(X, rows, n_rows, phi, k, m, products):
     row_products(X, rows, n_rows, phi, k, products)
     row_products(X, rows, n_rows, phi, m, products)
@@ -200,7 +202,7 @@ def _prefetch_sparse_row(X, row):
         prefetch(columns, (0,), offset)
 
 
-# How many numbers a row holds, in the mean.
+# How many numbers a row holds, in the mean and rounded up.
 row_size = kernel_by_matrix(_dense_size, _sparse_size)
 
 # Σⱼ xⱼ φⱼ₊₁ of one row of X; of some rows; of some rows and two candidates.

@@ -1,8 +1,8 @@
 """Mini-batches of any size under any rule: all gradients, then a step."""
 
 from . import _costs as cost
-from ._averages import average_parameters
-from ._batches import places_ahead, row_at
+from ._averages import count_update
+from ._batches import is_streamed, row_at, rows_ahead
 from ._clipping import clip
 from ._codes import Clock, Loss, Model, Rule, Schedule, Status
 from ._compilation import kernel
@@ -25,9 +25,8 @@ def walk(data, plan, candidates, state, scratch, record, budget):
     row_cost = cost_of_row(data, plan, state)
     batch_cost = state.phi.size * cost.PARAMETER + cost.BATCH
     point = scratch.point if plan.looks_ahead else state.phi
-    row, ahead = state.clock[Clock.ROW], places_ahead(data, plan, scratch)
+    row, spent = state.clock[Clock.ROW], 0
     pool_stop = end_of_pool(plan, n_rows, row)
-    spent = 0
     if row == 0:
         open_epoch(plan, candidates, state.progress, scratch.tally)
     while row < pool_stop and spent < budget:
@@ -35,24 +34,18 @@ def walk(data, plan, candidates, state, scratch, record, budget):
         batch_stop = min(batch_start + plan.batch_size, n_rows)
         if row == batch_start:
             open_batch(plan, candidates, state, scratch)
+        # The budget is heeded between these only: cut by it, sums would differ.
         stop = min(batch_stop, pool_stop, row + scratch.rows.size)
-        find_rows(data, plan, scratch, row, stop, ahead)
+        n_found, size = stop - row, batch_stop - batch_start
+        find_rows(data, plan, scratch, row, stop)
         add_gradients(
-            data,
-            plan,
-            candidates,
-            state.progress,
-            scratch,
-            point,
-            stop - row,
-            batch_stop - batch_start,
+            data, plan, candidates, state.progress, scratch, point, n_found, size
         )
-        spent += (stop - row) * row_cost
+        spent += n_found * row_cost
         row = stop
         if stop == batch_stop:
             if batch_stop == n_rows:
                 remember(state.phi, scratch.before)
-            size = batch_stop - batch_start
             close_batch(plan, candidates, state, scratch, point, size)
             if scratch.batch_weight[0] > 0.0 and not plan.searches_line:
                 record_update(plan, state, record)
@@ -81,20 +74,21 @@ def open_batch(plan, candidates, state, scratch):
 
 
 @kernel
-def find_rows(data, plan, scratch, first, stop, ahead):
+def find_rows(data, plan, scratch, first, stop):
     """Note the rows at places first…stop of the epoch's order, and add their weights.
 
     Those that come next are asked for of memory meanwhile.
     """
     pool_start = first - first % plan.pool_size
+    ahead, streams = rows_ahead(data), is_streamed(data, plan, scratch)
     for place in range(first, stop):
-        row = row_at(data, plan, scratch, pool_start, place, ahead)
+        row = row_at(data, plan, scratch, pool_start, place, ahead, streams)
         scratch.rows[place - first] = row
         scratch.batch_weight[0] += row_weight(data, row)
 
 
 @kernel
-def add_gradients(data, plan, candidates, progress, scratch, point, n_rows, batch_size):
+def add_gradients(data, plan, candidates, progress, scratch, point, n_found, size):
     """Add loss and gradient, at each candidate's point, of the rows that were found.
 
     g = Σ s ∇ℓ / |B|. Weights have mean 1 over the training set; dividing by |B| and
@@ -103,10 +97,10 @@ def add_gradients(data, plan, candidates, progress, scratch, point, n_rows, batc
     All rows are predicted before any is added, so that the processor fetches and
     multiplies the next one while the last one waits for its slope.
     """
-    share, n_running = 1.0 / batch_size, list_running(progress, scratch.running)
-    multiply_rows(data.X, plan, scratch, point, n_rows, n_running)
-    judge_rows(data, plan, candidates, scratch, point, n_rows, n_running, share)
-    add_multiples(data.X, scratch, n_rows, n_running)
+    share, n_running = 1.0 / size, list_running(progress, scratch.running)
+    multiply_rows(data.X, plan, scratch, point, n_found, n_running)
+    judge_rows(data, plan, candidates, scratch, point, n_found, n_running, share)
+    add_multiples(data.X, scratch, n_found, n_running)
 
 
 @kernel
@@ -121,7 +115,7 @@ def list_running(progress, running):
 
 
 @kernel
-def multiply_rows(X, plan, scratch, point, n_rows, n_running):
+def multiply_rows(X, plan, scratch, point, n_found, n_running):
     """Put Σⱼ φⱼ₊₁ xⱼ of each row into the `pulls` of each candidate.
 
     Two candidates at a time read X once. One that is left over is its own partner: so
@@ -131,15 +125,15 @@ def multiply_rows(X, plan, scratch, point, n_rows, n_running):
     if plan.in_pairs:
         for i in range(0, n_running, 2):
             k, m = running[i], running[min(i + 1, n_running - 1)]
-            row_products_of_two(X, rows, n_rows, point, k, m, pulls)
+            row_products_of_two(X, rows, n_found, point, k, m, pulls)
     else:
         for i in range(n_running):
-            row_products(X, rows, n_rows, point, running[i], pulls)
+            row_products(X, rows, n_found, point, running[i], pulls)
 
 
 @kernel
-def judge_rows(data, plan, candidates, scratch, point, n_rows, n_running, share):
-    """Add each candidate's losses; turn its predictions into pulls."""
+def judge_rows(data, plan, candidates, scratch, point, n_found, n_running, share):
+    """Add each candidate's losses; turn its products into pulls."""
     is_plain = plan.model == Model.LINEAR and not plan.has_head
     is_plain = is_plain and plan.loss == Loss.SQUARED_ERROR
     for i in range(n_running):
@@ -150,23 +144,23 @@ def judge_rows(data, plan, candidates, scratch, point, n_rows, n_running, share)
         # an eighth of an epoch.
         if is_plain:
             judge_rows_for(
-                data, plan, candidate, tally, scratch, point, k, n_rows, share
+                data, plan, candidate, tally, scratch, point, k, n_found, share
             )
         else:
             judge_rows_for(
-                data, plan, candidate, tally, scratch, point, k, n_rows, share
+                data, plan, candidate, tally, scratch, point, k, n_found, share
             )
 
 
 @kernel
-def judge_rows_for(data, plan, candidate, tally, scratch, point, k, n_rows, share):
+def judge_rows_for(data, plan, candidate, tally, scratch, point, k, n_found, share):
     """Add the rows' losses, and their gradient in all but the weights of features.
 
     In `pulls`, Σⱼ φⱼ₊₁ xⱼ of each row gives way to what its xⱼ is to be multiplied by.
     """
     rows, pulls, gradient = scratch.rows, scratch.pulls, scratch.gradient
     total_loss = total_pull = 0.0
-    for i in range(n_rows):
+    for i in range(n_found):
         row = rows[i]
         z = predictor_of(plan, data, row, pulls[k, i], point, k)
         prediction = prediction_at(plan, z, point, k)
@@ -181,15 +175,15 @@ def judge_rows_for(data, plan, candidate, tally, scratch, point, k, n_rows, shar
 
 
 @kernel
-def add_multiples(X, scratch, n_rows, n_running):
+def add_multiples(X, scratch, n_found, n_running):
     """Add Σ pull · xⱼ of the rows to the gradient of each candidate."""
     rows, pulls, running = scratch.rows, scratch.pulls, scratch.running
     for i in range(0, n_running - 1, 2):
         k, m = running[i], running[i + 1]
-        add_rows_to_two(X, rows, n_rows, pulls, scratch.gradient, k, m)
+        add_rows_to_two(X, rows, n_found, pulls, scratch.gradient, k, m)
     if n_running % 2:
         k = running[n_running - 1]
-        add_rows(X, rows, n_rows, pulls, scratch.gradient, k)
+        add_rows(X, rows, n_found, pulls, scratch.gradient, k)
 
 
 @kernel
@@ -209,28 +203,17 @@ def close_batch(plan, candidates, state, scratch, point, size):
             if plan.clips:
                 tally.kept = clip(scratch.gradient, k, candidate.largest_norm)
             if candidate.schedule != Schedule.LINE_SEARCH:
-                apply_rule(
-                    candidate,
-                    state.phi,
-                    state.slots,
-                    scratch.gradient,
-                    k,
-                    tally.rate,
-                    progress.slot_age,
-                )
-                apply_proximal_step(
-                    plan,
-                    candidate,
-                    state.phi,
-                    state.slots,
-                    k,
-                    tally.rate,
-                    progress.slot_age,
-                )
-                progress.n_updates += 1
-                progress.slot_age += 1
-                if plan.averages:
-                    average_parameters(candidate, progress, state.phi, state.average, k)
+                take_step(plan, candidate, state, scratch.gradient, k, tally.rate)
+
+
+@kernel
+def take_step(plan, candidate, state, gradient, k, rate):
+    """Move φ by the rule, then by the part of the penalty that is not smooth."""
+    phi, slots, progress = state.phi, state.slots, state.progress[k]
+    age = progress.slot_age
+    apply_rule(candidate, phi, slots, gradient, k, rate, age)
+    apply_proximal_step(plan, candidate, phi, slots, k, rate, age)
+    count_update(plan, candidate, state, k)
 
 
 @kernel

@@ -13,7 +13,8 @@ Trade. Springer.
 """
 
 from . import _costs as cost
-from ._batches import places_ahead, row_at
+from ._averages import count_update
+from ._batches import is_streamed, row_at, rows_ahead
 from ._codes import Clock, Status
 from ._compilation import kernel
 from ._matrices import add_row, nonzeros, place_of, row_product
@@ -49,7 +50,7 @@ def walk_by_nonzeros(data, plan, candidates, state, scratch, record, budget):
         if row == batch_start:
             open_sparse_batch(plan, candidates, state.progress, scratch)
         stop = min(batch_stop, pool_stop, row + (budget - spent) // row_cost + 1)
-        add_slopes(data, plan, candidates, state, scratch, row, stop, batch_start)
+        note_slopes(data, plan, candidates, state, scratch, row, stop, batch_start)
         spent += (stop - row) * row_cost
         row = stop
         if stop == batch_stop:
@@ -101,13 +102,13 @@ def open_sparse_batch(plan, candidates, progress, scratch):
 
 
 @kernel
-def add_slopes(data, plan, candidates, state, scratch, first, stop, batch_start):
-    """Note what rows first…stop of a mini-batch pull the prediction with."""
+def note_slopes(data, plan, candidates, state, scratch, first, stop, batch_start):
+    """Add the losses of rows first…stop of a mini-batch, and note their slopes."""
     phi, tally = state.phi, scratch.tally
     pool_start = first - first % plan.pool_size
-    ahead = places_ahead(data, plan, scratch)
+    ahead, streams = rows_ahead(data), is_streamed(data, plan, scratch)
     for place in range(first, stop):
-        row = row_at(data, plan, scratch, pool_start, place, ahead)
+        row = row_at(data, plan, scratch, pool_start, place, ahead, streams)
         scratch.rows[place - batch_start] = row
         scratch.batch_weight[0] += row_weight(data, row)
         for k in range(candidates.size):
@@ -139,8 +140,7 @@ def close_sparse_batch(data, plan, candidates, state, scratch, record):
             if decay(plan, candidate, state.phi, tally, k):
                 spent += state.phi.shape[1]
             descend_sparsely(data, plan, candidate, state.phi, scratch, tally, k)
-            progress.n_updates += 1
-            progress.slot_age += 1
+            count_update(plan, candidate, state, k)
     if scratch.batch_weight[0] > 0.0:
         record_update(plan, state, record)
     return spent

@@ -1,4 +1,4 @@
-"""What one row has to say: its weight, its loss and its pull on the prediction."""
+"""What one row has to say: its weight, its loss and the slope of that."""
 
 from ._compilation import kernel
 from ._losses import loss_derivative, loss_value, mean_of

@@ -4,8 +4,8 @@ The gradient of a row is its slope times (1, x), so that the parameters are read
 written once a step. The general way over `Scratch.gradient` takes twice as long.
 """
 
-from ._averages import average_parameters
-from ._batches import places_ahead, row_at
+from ._averages import count_update
+from ._batches import is_streamed, row_at, rows_ahead
 from ._codes import Clock, Status
 from ._compilation import kernel
 from ._mini_batches import walk
@@ -40,9 +40,9 @@ def descend_rows(data, plan, candidates, state, scratch, record, first, stop):
     """One step of every candidate on each of the rows first…stop."""
     tally = scratch.tally
     pool_start = first - first % plan.pool_size
-    ahead = places_ahead(data, plan, scratch)
+    ahead, streams = rows_ahead(data), is_streamed(data, plan, scratch)
     for place in range(first, stop):
-        row = row_at(data, plan, scratch, pool_start, place, ahead)
+        row = row_at(data, plan, scratch, pool_start, place, ahead, streams)
         weight = row_weight(data, row)
         for k in range(candidates.size):
             if state.progress[k].status == Status.RUNNING:
@@ -68,7 +68,4 @@ def descend_row(data, plan, candidate, state, tally, k, row, weight):
         add_smooth_gradient(plan, candidate, phi, k, -tally.rate, phi)
         add_row_gradient(plan, data, row, z, phi, k, -tally.rate * slope, phi)
         shrink(plan, candidate, phi, k, tally.rate)
-        progress.n_updates += 1
-        progress.slot_age += 1
-        if plan.averages:
-            average_parameters(candidate, progress, phi, state.average, k)
+        count_update(plan, candidate, state, k)

@@ -5,14 +5,12 @@ Where a training averages, these are the averaged ones.
 
 import math
 
-from . import _costs as cost
 from ._codes import Clock, Phase, Status
 from ._compilation import entry_point, kernel
-from ._losses import loss_cost
-from ._matrices import row_size
-from ._models import linear_predictor, model_cost, prediction_at
+from ._models import linear_predictor, prediction_at
 from ._rows import row_loss, row_square
 from ._stopping import is_finite
+from ._walking import cost_of_row
 
 
 @entry_point
@@ -27,8 +25,7 @@ def validate(validation, plan, candidates, state, scratch, budget):
     n_rows, first = validation.data.y.shape[0], clock[Clock.ROW]
     if first == 0:
         open_validation(scratch.tally)
-    visit = row_size(validation.data.X) + cost.ROW + model_cost(plan) + loss_cost(plan)
-    row_cost = state.phi.shape[0] * visit
+    row_cost = cost_of_row(validation.data, plan, state)
     stop = min(n_rows, first + budget // row_cost + 1)
     phi = state.average if plan.averages else state.phi
     add_validation_losses(

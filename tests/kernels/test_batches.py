@@ -2,6 +2,7 @@
 
 from functools import partial
 from itertools import pairwise
+from types import SimpleNamespace
 
 import numba
 import numpy as np
@@ -83,6 +84,53 @@ def test_rows_are_at_every_place_equally_often():
         atol=5 * np.sqrt(spread / n_epochs),
     )
     assert_allclose(places.var(axis=0), spread, rtol=5 * np.sqrt(0.8 / n_epochs))
+
+
+@pytest.fixture
+def visit(monkeypatch):
+    """The rows at places of a pool, and those that are asked for meanwhile."""
+
+    def rows_at(n_rows, pool, pool_start, **settings):
+        asked.clear()
+        data = SimpleNamespace(X=np.empty((n_rows, 2)), y=np.empty((n_rows, 1)))
+        scratch = SimpleNamespace(order=pool, blocks=settings.pop("blocks", None))
+        plan = Plan(**NOTHING | settings.pop("plan", {}))
+        places = range(pool_start, pool_start + len(pool))
+        at = partial(interpreted(_batches.row_at), data, plan, scratch, pool_start)
+        return [at(place, **settings) for place in places], list(asked)
+
+    asked = []
+    arriving_row = interpreted(_batches.arriving_row)
+    monkeypatch.setattr(_batches, "arriving_row", arriving_row)
+    monkeypatch.setattr(_batches, "ask_for_row", lambda data, row: asked.append(row))
+    return rows_at
+
+
+def interpreted(kernel):
+    return getattr(kernel, "py_func", kernel)
+
+
+def test_rows_are_asked_for_some_places_before_their_own(visit):
+    order = np.random.default_rng(0).permutation(30)
+    rows, asked = visit(30, order, 0, ahead=7, streams=False)
+    assert_array_equal(rows, order)
+    assert_array_equal(asked, [*order[7:], *[order[-1]] * 7])
+
+
+@pytest.mark.parametrize("n_rows", [48, 45, 41])  # the last block is short
+def test_a_pool_is_asked_for_while_the_one_before_is_walked(n_rows, visit):
+    plan = {"seed": 3, "block_size": 4, "pool_size": 12}
+    blocks = np.full(n_rows // 4 + 1, -1, dtype=np.int32)
+    draw(
+        np.empty(0, np.int32), blocks, Plan(**NOTHING | plan), n_rows, 5, 0, len(blocks)
+    )
+    order = block_order(n_rows, 4, 3, seed=3, epoch=5)
+    pools = [order[first : first + 12] for first in range(0, n_rows, 12)]
+    settings = {"blocks": blocks, "plan": plan, "ahead": 1, "streams": True}
+    for i, (pool, following) in enumerate(pairwise(pools)):
+        rows, asked = visit(n_rows, pool, 12 * i, **settings)
+        assert_array_equal(rows, pool)
+        assert sorted(set(asked)) == sorted(following)
 
 
 @pytest.fixture

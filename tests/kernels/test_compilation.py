@@ -2,11 +2,13 @@
 
 import gc
 
+import numba
+import numpy as np
 import pytest
 from numba.core import config, errors, event
 from numba.core.caching import NullCache
 
-from sklopt.kernels._compilation import entry_point
+from sklopt.kernels._compilation import entry_point, kernel_by_matrix
 
 pytestmark = pytest.mark.skipif(
     bool(config.DISABLE_JIT), reason="interpreted: nothing is compiled"
@@ -57,3 +59,14 @@ def test_no_garbage_is_collected_while_an_entry_point_is_compiled(gc_enabled):
 def test_garbage_collection_is_as_before_after_an_error(gc_enabled):
     assert compiled(lambda n: n + "1", 1) == (None, False)
     assert gc.isenabled() is gc_enabled
+
+
+def sum_of_two_that_cancel(X, large):
+    return (X[0] + large) - large
+
+
+@pytest.mark.parametrize(("is_ordered", "expected"), [(True, 0.0), (False, 1.0)])
+def test_sums_stay_in_order_where_they_have_to(is_ordered, expected):
+    chosen = kernel_by_matrix(sum_of_two_that_cancel, None, is_ordered=is_ordered)
+    call = numba.njit(lambda X, large: chosen(X, large))
+    assert call(np.array([1.0]), 2.0**60) == expected
