@@ -15,6 +15,9 @@ from ._prefetching import CACHE_LINE, prefetch
 # Rows of a dense X that are multiplied together: the loops over them are written out.
 GROUP_SIZE = 4
 
+# Of the memory of arrays, in bytes, as most allocators have it.
+ALIGNMENT = 16
+
 _FIRST_WEIGHT = np.uintp(1)
 
 
@@ -188,9 +191,20 @@ def _prefetch_start(X, row):
     prefetch(X.starts, (row,), 0)
 
 
+@kernel
+def lines_of_row(row_bytes):
+    """Cache lines that a dense row touches at most.
+
+    Rows begin at multiples of the largest power of two in their size, as far as memory
+    is aligned: a line asked for in vain takes as long as one that is needed.
+    """
+    alignment = min(row_bytes & -row_bytes, ALIGNMENT)
+    return (row_bytes - alignment + 2 * CACHE_LINE - 1) // CACHE_LINE
+
+
 def _prefetch_dense_row(X, row):
-    for offset in range(0, X.shape[1] * X.itemsize, CACHE_LINE):
-        prefetch(X, (row, 0), offset)
+    for line in range(lines_of_row(X.shape[1] * X.itemsize) - 1):
+        prefetch(X, (row, 0), line * CACHE_LINE)
     prefetch(X, (row, X.shape[1] - 1), 0)
 
 

@@ -1,5 +1,7 @@
 """Rows times parameters, and what rows add to a gradient: four rows, two candidates."""
 
+from unittest.mock import patch
+
 import numba
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from scipy.sparse import csr_array
 
 from sklopt.engine._types import Data
 from sklopt.kernels import _matrices
+from sklopt.kernels._prefetching import CACHE_LINE
 
 N_SAMPLES, N_CANDIDATES = 40, 3
 ROUNDING = {"rtol": 1e-12, "atol": 1e-12}
@@ -112,3 +115,25 @@ def test_only_the_rows_asked_for_count(n_rows):
     gradient = np.zeros_like(phi)
     add_to_two(X, rows, n_rows, result, gradient, 0, 1)
     assert np.isfinite(gradient).all()
+
+
+@given(
+    n_features=st.integers(1, 70),
+    row=st.integers(0, 40),
+    start=st.integers(0, 3).map(lambda n: n * _matrices.ALIGNMENT),
+    dtype=st.sampled_from([np.float32, np.float64]),
+)
+def test_every_cache_line_of_a_row_is_asked_for(n_features, row, start, dtype):
+    X = np.empty((row + 1, n_features), dtype)
+
+    def note(X, place, offset):
+        address = start + np.dot(place, X.strides) + offset
+        lines.add(int(address) // CACHE_LINE)
+
+    lines = set()
+    lines_of_row = getattr(_matrices.lines_of_row, "py_func", _matrices.lines_of_row)
+    with patch.multiple(_matrices, prefetch=note, lines_of_row=lines_of_row):
+        _matrices._prefetch_dense_row(X, row)
+    first = start + row * X.strides[0]
+    last = first + X.strides[0] - 1
+    assert lines == set(range(first // CACHE_LINE, last // CACHE_LINE + 1))
