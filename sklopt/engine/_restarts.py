@@ -168,11 +168,13 @@ def _fit_heads(objective, phi, fit_amplitude, fit_offset):
 
 
 def best_of(loss, targets, status):
-    """The candidate of the lowest objective for each target; one that was not dropped.
+    """The candidate of the lowest objective for each target, of those that held out.
 
-    A dropped one may have been a trifle lower where a survivor swung about its minimum.
+    A dropped one may have been a trifle lower where a survivor swung about its minimum,
+    and one that diverged may have been so before.
     """
-    is_second_rate = ~np.isfinite(loss) | (status == Status.DROPPED)
+    is_lost = np.isin(status, (Status.DROPPED, Status.DIVERGED))
+    is_second_rate = ~np.isfinite(loss) | is_lost
     order = np.lexsort((loss, is_second_rate, targets))
     _, first = np.unique(targets[order], return_index=True)
     return order[first]

@@ -50,8 +50,10 @@ def train_in_threads(task, state, max_epochs, *, n_threads, on_epoch=None, **set
     for rows, part in zip(shares, states, strict=True):
         for whole, values in zip(state[:-1], part[:-1], strict=True):
             whole[rows] = values
-    latest = max(states, key=lambda part: part.clock[Clock.EPOCH])
-    state.clock[:] = latest.clock
+    # Of those that saw as many epochs, one may have diverged within the last.
+    clocks = [part.clock for part in states]
+    latest = max(clocks, key=lambda clock: (clock[Clock.EPOCH], clock[Clock.UPDATE]))
+    state.clock[:] = latest
     return _merged(state, shares, histories)
 
 

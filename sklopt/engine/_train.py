@@ -339,8 +339,9 @@ def _scratch(data, plan, state):
 def _rows_together(data, plan):
     """Rows that are seen before the next ones: groups of what fits into the cache.
 
-    By non-zeros a whole mini-batch, since its slopes wait for its end. Otherwise not
-    how many candidates there are, or threads that share these would change sums.
+    By non-zeros a whole mini-batch, since its slopes wait for its end. Otherwise it
+    does not depend on how many candidates there are: threads that share them would
+    change sums.
     """
     if plan.is_by_nonzeros:
         return plan.batch_size

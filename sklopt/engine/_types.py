@@ -85,7 +85,8 @@ TALLY = _record_dtype(
     validation_score=np.float64,
 )
 
-# What is written down of an epoch.
+# What is written down of an epoch. Norms and validation are NaN where a candidate
+# diverged within it.
 ENTRY = _record_dtype(
     loss=np.float64,  # mean objective seen during the epoch
     rate=np.float64,  # learning rate at its end

@@ -100,7 +100,7 @@ def arriving_row(blocks, block_size, n_rows, i):
 
 @kernel
 def bytes_of_row(data):
-    """Size of what is known of a row, in the mean."""
+    """Size of the features and targets of a row, in the mean."""
     return (row_size(data.X) + data.y.shape[1]) * data.y.itemsize
 
 

@@ -21,7 +21,8 @@ from numba.extending import overload
 
 from ._cache import KernelCache
 
-# No 'nnan' and no 'ninf': divergence is recognised by a number that is none.
+# No 'nnan' and no 'ninf': they delete `_stopping.is_finite`, by which a divergence is
+# recognised. 'reassoc' deletes `math.isfinite`, which therefore no kernel calls.
 _OPTIONS = {
     "fastmath": {"reassoc", "contract", "nsz", "arcp"},
     "error_model": "numpy",

@@ -34,7 +34,7 @@ def walk(data, plan, candidates, state, scratch, record, budget):
         batch_stop = min(batch_start + plan.batch_size, n_rows)
         if row == batch_start:
             open_batch(plan, candidates, state, scratch)
-        # The budget is heeded between these only: cut by it, sums would differ.
+        # The budget does not cut the rows that are seen together: sums would differ.
         stop = min(batch_stop, pool_stop, row + scratch.rows.size)
         n_found, size = stop - row, batch_stop - batch_start
         find_rows(data, plan, scratch, row, stop)
@@ -47,11 +47,11 @@ def walk(data, plan, candidates, state, scratch, record, budget):
             if batch_stop == n_rows:
                 remember(state.phi, scratch.before)
             close_batch(plan, candidates, state, scratch, point, size)
-            if scratch.batch_weight[0] > 0.0 and not plan.searches_line:
-                record_update(plan, state, record)
             spent += batch_cost
             if not is_any_running(state.progress):
                 row = n_rows
+            elif scratch.batch_weight[0] > 0.0 and not plan.searches_line:
+                record_update(plan, state, record)
     leave_walk(plan, state.clock, n_rows, row, pool_stop)
     return spent
 

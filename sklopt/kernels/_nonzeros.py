@@ -141,7 +141,7 @@ def close_sparse_batch(data, plan, candidates, state, scratch, record):
                 spent += state.phi.shape[1]
             descend_sparsely(data, plan, candidate, state.phi, scratch, tally, k)
             count_update(plan, candidate, state, k)
-    if scratch.batch_weight[0] > 0.0:
+    if scratch.batch_weight[0] > 0.0 and is_any_running(state.progress):
         record_update(plan, state, record)
     return spent
 

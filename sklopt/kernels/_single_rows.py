@@ -43,17 +43,21 @@ def descend_rows(data, plan, candidates, state, scratch, record, first, stop):
     ahead, streams = rows_ahead(data), is_streamed(data, plan, scratch)
     for place in range(first, stop):
         row = row_at(data, plan, scratch, pool_start, place, ahead, streams)
-        weight = row_weight(data, row)
+        weight, goes_on = row_weight(data, row), False
         for k in range(candidates.size):
             if state.progress[k].status == Status.RUNNING:
-                descend_row(data, plan, candidates[k], state, tally[k], k, row, weight)
+                goes_on |= descend_row(
+                    data, plan, candidates[k], state, tally[k], k, row, weight
+                )
+        if not goes_on:
+            break
         if weight > 0.0:
             record_update(plan, state, record)
 
 
 @kernel
 def descend_row(data, plan, candidate, state, tally, k, row, weight):
-    """Judge a row and take its step; one without weight is skipped."""
+    """Judge a row and take its step, if it has weight; whether that is possible."""
     phi, progress = state.phi, state.progress[k]
     z = linear_predictor(plan, data, row, phi, k)
     prediction = prediction_at(plan, z, phi, k)
@@ -62,10 +66,12 @@ def descend_row(data, plan, candidate, state, tally, k, row, weight):
     tally.epoch_loss += objective
     if not is_finite(objective):
         progress.status = Status.DIVERGED
-    elif weight > 0.0:
+        return False
+    if weight > 0.0:
         if candidate.is_per_update:
             tally.rate = rate_at(plan, candidate, progress)
         add_smooth_gradient(plan, candidate, phi, k, -tally.rate, phi)
         add_row_gradient(plan, data, row, z, phi, k, -tally.rate * slope, phi)
         shrink(plan, candidate, phi, k, tally.rate)
         count_update(plan, candidate, state, k)
+    return True

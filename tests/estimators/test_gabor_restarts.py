@@ -7,6 +7,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 
 from sklopt import GaborRegressor
+from sklopt.engine import _train
+from sklopt.engine._restarts import best_of
+from sklopt.kernels._codes import Status
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
@@ -97,3 +100,39 @@ def test_all_starts_lost_is_a_divergence_and_one_is_not():
     with pytest.raises(ValueError, match="GaborRegressor diverged in epoch"):
         model.fit(X, y)
     assert not hasattr(model, "phi_")
+
+
+@pytest.mark.parametrize("lost", [Status.DROPPED, Status.DIVERGED])
+def test_one_that_held_out_is_published_before_a_lower_one_that_did_not(lost):
+    loss, status = np.array([1.0, 2.0, 3.0, np.nan]), [lost] + 3 * [Status.RUNNING]
+    targets = np.array([0, 0, 1, 0])
+    assert_array_equal(best_of(loss, targets, status), [1, 2])
+    assert_array_equal(best_of(loss, targets, 4 * [lost]), [0, 2])
+
+
+def leap(epoch):
+    """A schedule under which nothing survives that still trains after 40 epochs."""
+    return 1.0 if epoch < 40 else 1e300
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+@pytest.mark.parametrize("budget", [1, _train.CALL_BUDGET])
+@pytest.mark.parametrize(("solver", "batch_size"), [("sgd", 1), ("momentum", 7)])
+def test_a_start_lost_within_an_epoch_leaves_no_trace(
+    solver, batch_size, budget, n_jobs, monkeypatch
+):
+    monkeypatch.setattr(_train, "CALL_BUDGET", budget)
+    X, y = make_wave()
+    good = GaborRegressor(random_state=0).fit(X, y).phi_
+    model = GaborRegressor(solver, schedule=leap, penalty="l2", alpha=1e-6, tol=1e-3)
+    model.set_params(batch_size=batch_size, store_path="step", n_jobs=n_jobs)
+    model.set_params(random_state=0)
+    alone = clone(model).set_params(init=good).fit(X, y)
+    # The other one has a long way to go, and is still on it.
+    beside = model.set_params(init=[good, [0.0, 8.0]]).fit(X, y)
+    assert list(beside.init_results_["stop_reason"]) == ["tol", "diverged"]
+    assert beside.n_iter_ < 40 < beside.init_results_["n_iter"][1]
+    assert beside.path_.shape == (beside.t_ + 1, 2)
+    assert_array_equal(beside.path_, alone.path_)
+    told = [model.history_.drop(columns="seconds") for model in (beside, alone)]
+    assert_array_equal(*told)

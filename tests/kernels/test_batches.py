@@ -16,7 +16,7 @@ from sklearn.base import clone
 
 from sklopt import GradientRegressor
 from sklopt.engine import _lowering, _train
-from sklopt.engine._types import Plan
+from sklopt.engine._types import Data, Plan
 from sklopt.kernels import _batches
 
 NOTHING = dict.fromkeys(Plan._fields, 0)
@@ -131,6 +131,42 @@ def test_a_pool_is_asked_for_while_the_one_before_is_walked(n_rows, visit):
         rows, asked = visit(n_rows, pool, 12 * i, **settings)
         assert_array_equal(rows, pool)
         assert sorted(set(asked)) == sorted(following)
+
+
+@pytest.mark.parametrize("n_weights", [0, 9])
+def test_a_row_is_asked_for_with_its_target_and_weight(n_weights, monkeypatch):
+    data = Data(np.empty((9, 2)), np.empty((9, 1)), np.empty(n_weights))
+    names = {id(array): name for name, array in data._asdict().items()}
+
+    def note(array, place, *_):
+        asked.append((names[id(array)], place))
+
+    asked = []
+    monkeypatch.setattr(_batches, "prefetch_row", note)
+    monkeypatch.setattr(_batches, "prefetch", note)
+    interpreted(_batches.ask_for_row)(data, 4)
+    weight = [("weight", (4,))] if n_weights else []
+    assert sorted(asked) == sorted([("X", 4), ("y", 4), *weight])
+
+
+@pytest.mark.parametrize(
+    ("row_bytes", "expected"), [(8, 256), (63, 256), (400, 36), (64 * 300, 1)]
+)
+def test_fewer_of_wide_rows_are_asked_for(row_bytes, expected, monkeypatch):
+    monkeypatch.setattr(_batches, "bytes_of_row", lambda data: row_bytes)
+    assert interpreted(_batches.rows_ahead)(None) == expected
+
+
+@pytest.mark.parametrize(
+    ("n_blocks", "more", "expected"), [(9, 0, True), (9, 1, False), (0, 0, False)]
+)
+def test_pools_that_fit_into_the_cache_are_streamed(
+    n_blocks, more, expected, monkeypatch
+):
+    monkeypatch.setattr(_batches, "bytes_of_row", lambda data: 8)
+    plan = SimpleNamespace(pool_size=_batches.STREAMED_BYTES // 8 + more)
+    scratch = SimpleNamespace(blocks=np.empty(n_blocks))
+    assert interpreted(_batches.is_streamed)(None, plan, scratch) == expected
 
 
 @pytest.fixture
