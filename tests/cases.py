@@ -51,6 +51,11 @@ SOLVERS = {
 }
 
 
+def interpreted(kernel):
+    """A kernel as plain Python, whether or not kernels are compiled."""
+    return getattr(kernel, "py_func", kernel)
+
+
 def halves_and_thirds(t):
     """A schedule of a user's own."""
     return 1 / 3 if t % 2 else 1 / 2

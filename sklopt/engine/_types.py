@@ -264,7 +264,7 @@ class Scratch(NamedTuple):
     before: np.ndarray  # (K, P), φ before the last update of the epoch
     batch_weight: np.ndarray  # (1,)
     rows: np.ndarray  # (R,), those that are seen together
-    pulls: np.ndarray  # (K, R), Σⱼ φⱼ₊₁ xⱼ of each, then its slope or its x's factor
+    pulls: np.ndarray  # (K, R), Σⱼ φⱼ₊₁ xⱼ of each, then the factor of its x
     running: np.ndarray  # (K,), candidates that train
     order: np.ndarray  # (pool_size,) at most, or (0,) without shuffling
     blocks: np.ndarray  # (n_blocks + 1,), their order and the first's row, or (0,)

@@ -107,7 +107,7 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
         Whether every epoch draws a new order of the rows. "blocks" reads short blocks
         of neighbouring rows in random order and shuffles the rows of many blocks at a
         time, which lets X be a file that is larger than memory; see the Notes. Of data
-        in memory an epoch takes as long as with True, or up to a fifth less.
+        in memory an epoch takes about as long as with True.
     random_state : int, RandomState instance or None, default=None
         Where the order of the rows comes from.
     warm_start : bool, default=False

@@ -46,6 +46,7 @@ def train_twin(model, X, y, sample_weight=None, head=None):
         GaborRegressor(),
         GaborRegressor("gd", n_jobs=2),
         GaborRegressor("sgd", batch_size="auto"),
+        GaborRegressor(fit_amplitude=True, fit_offset=True),
         # Adam at a constant rate is no continuous function of the data: what rounding
         # makes of weights in place of repeated rows grows from epoch to epoch.
         GaborRegressor("nesterov", fit_amplitude=True, fit_offset=True, penalty="l2"),

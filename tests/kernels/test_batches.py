@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numba
 import numpy as np
 import pytest
-from cases import make_model, parameters
+from cases import interpreted, make_model, parameters
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
@@ -104,10 +104,6 @@ def visit(monkeypatch):
     monkeypatch.setattr(_batches, "arriving_row", arriving_row)
     monkeypatch.setattr(_batches, "ask_for_row", lambda data, row: asked.append(row))
     return rows_at
-
-
-def interpreted(kernel):
-    return getattr(kernel, "py_func", kernel)
 
 
 def test_rows_are_asked_for_some_places_before_their_own(visit):

@@ -283,6 +283,20 @@ def test_fit_repairs_damaged_files(kind, damage, warm):
     assert (repaired["hits"], repaired["misses"]) == (2, 0)
 
 
+def test_an_edit_of_any_kernel_changes_the_stamp(cold):
+    kernels = cold / "sklopt" / "kernels"
+    file = kernels / "_cache.py"
+    spec = importlib.util.spec_from_file_location("cold_cache", file)
+    cache = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(cache)
+    stamps = {cache.package_stamp.__wrapped__()}
+    sources = sorted(kernels.glob("*.py"))
+    for source in sources:
+        source.write_text(source.read_text() + "# edited\n")
+        stamps.add(cache.package_stamp.__wrapped__())
+    assert len(stamps) == 1 + len(sources)
+
+
 def test_edits_and_their_reversal_take_effect(toy):
     formula = toy / "toy" / "kernels" / "_formula.py"
     edit(formula, *DOUBLED)

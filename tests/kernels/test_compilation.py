@@ -67,6 +67,7 @@ def sum_of_two_that_cancel(X, large):
 
 @pytest.mark.parametrize(("is_ordered", "expected"), [(True, 0.0), (False, 1.0)])
 def test_sums_stay_in_order_where_they_have_to(is_ordered, expected):
+    """Elsewhere the compiler cancels what it can."""
     chosen = kernel_by_matrix(sum_of_two_that_cancel, None, is_ordered=is_ordered)
     call = numba.njit(lambda X, large: chosen(X, large))
     assert call(np.array([1.0]), 2.0**60) == expected

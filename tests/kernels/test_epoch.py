@@ -199,7 +199,7 @@ def test_one_signature_a_dtype(entry_point):
     assert dtypes_seen_by(entry_point) == {"float64": 1, "float32": 1}
 
 
-def interpreted(settings):
+def fit_interpreted(settings):
     """Coefficients of each setting, fitted where nothing is compiled."""
     X, y, weight = (array.tolist() for array in problem())
     result = subprocess.run(
@@ -215,7 +215,7 @@ def interpreted(settings):
 
 def test_interpreted_code_agrees():
     X, y, weight = problem()
-    elsewhere = interpreted(SETTINGS)
+    elsewhere = fit_interpreted(SETTINGS)
     for setting, coef in zip(SETTINGS, elsewhere, strict=True):
         model = regressor(*setting, max_iter=3).fit(X, y, weight)
         np.testing.assert_allclose(coef, model.coef_, rtol=1e-9, err_msg=str(setting))

@@ -5,6 +5,7 @@ from unittest.mock import patch
 import numba
 import numpy as np
 import pytest
+from cases import interpreted
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
@@ -134,7 +135,7 @@ def test_every_cache_line_of_a_row_is_asked_for(n_features, row, start, dtype):
         return range(address // CACHE_LINE, last // CACHE_LINE + 1)
 
     asked = []
-    lines_of_row = getattr(_matrices.lines_of_row, "py_func", _matrices.lines_of_row)
+    lines_of_row = interpreted(_matrices.lines_of_row)
     with patch.multiple(_matrices, prefetch=note, lines_of_row=lines_of_row):
         _matrices._prefetch_dense_row(X, row)
     assert set(asked) == set(lines_at(start + row * X.strides[0]))
