@@ -86,7 +86,7 @@ def in_passes(epoch, X, n_turns):
 @numba.njit(nogil=True, fastmath=True)
 def look_at_rows(data, order):
     """Fetch every cache line of the rows as epochs do; compute nothing."""
-    X, ahead = data.X, rows_ahead(data)
+    X, ahead = data.X, rows_ahead(data, order)
     total, step, last = 0.0, CACHE_LINE // X.itemsize, len(order) - 1
     for place, row in enumerate(order):
         ask_for_row(data, order[min(place + ahead, last)])

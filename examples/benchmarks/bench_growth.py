@@ -36,6 +36,8 @@ BYTES_A_SAMPLE = 16
 WAYS = {
     "batch 32": {"batch_size": 32},
     "batch 1": {"batch_size": 1},
+    "batch 32, blocks": {"batch_size": 32, "shuffle": "blocks"},
+    "batch 1, blocks": {"batch_size": 1, "shuffle": "blocks"},
     "full batch on the samples": {"solver": "gd", "precompute": False},
     "1000 epochs of nesterov, whole fit": None,
 }

@@ -6,6 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from joblib import cpu_count
 
+from ._rows import let_go
+
+# Blocks of some milliseconds that are worth the start of threads, about half of one.
+FEWEST_SHARED = 5
+
 
 class Cores:
     """Threads for what releases Python's lock, such as the linear algebra of NumPy.
@@ -43,6 +48,28 @@ class Cores:
     def run(self, function, *args):
         """What a function returns that takes so long that Ctrl-C is to be heard."""
         return self._pool.submit(_quiet, function, *args).result()
+
+
+def by_blocks(cores, X, part, blocks):
+    """What `part` makes of every block of the rows of X, in order; cores share them."""
+    for result in cores.map(part, blocks):
+        yield result
+        let_go(X)
+
+
+def by_all_cores(X, part, blocks):
+    """The same with cores of its own, or without where that takes no longer.
+
+    A block is to be work for some milliseconds, in which Ctrl-C is not heard then.
+    """
+    blocks = list(blocks)
+    if len(blocks) < FEWEST_SHARED:
+        for block in blocks:
+            yield _quiet(part, block)
+            let_go(X)
+    else:
+        with Cores(len(blocks)) as cores:
+            yield from by_blocks(cores, X, part, blocks)
 
 
 def _quiet(function, *args):

@@ -19,9 +19,8 @@ from operator import iadd
 import numpy as np
 
 from ._blas import one_blas_thread
-from ._cores import Cores
+from ._cores import Cores, by_blocks
 from ._products import (
-    by_blocks,
     n_columns,
     products,
     products_of_folds,

@@ -45,10 +45,8 @@ SMALLEST_BLOCK, LARGEST_BLOCK = 8, 48
 SMALLEST_OF_FEW_FEATURES = 16
 NUMBERS_OF_A_BLOCK = 3 * 2**10
 
-# Rows that are shuffled together, from as many blocks as can be. Two pools in memory
-# fit into the second cache (`_batches.STREAMED_BYTES` each) with a target or a few, as
-# one is fetched while the other is walked; of more targets, or of rows so wide that the
-# fewest blocks are too much, rows are fetched singly.
+# Rows that are shuffled together, from as many blocks as can be. Rows of larger pools
+# take longer to fetch, being farther apart: eight times as large ones a seventh.
 NUMBERS_OF_A_POOL = 48 * 2**10
 LARGEST_POOL = 2**14  # rows
 FEWEST_BLOCKS = 16

@@ -8,10 +8,10 @@ from typing import NamedTuple
 import numpy as np
 from scipy.linalg import cho_solve
 
+from ._cores import by_blocks
 from ._roots import on_one_scale, or_one, triangular_root
 from ._rows import (
     as_dense,
-    let_go,
     row_blocks,
     rows_at_once,
     rows_from_all_over,
@@ -43,13 +43,6 @@ class Shift(NamedTuple):
 def n_columns(data):
     """Columns of [Z Y], which are the rows of a square root of their products."""
     return data.X.shape[1] + 1 + data.y.shape[1]
-
-
-def by_blocks(cores, X, part, blocks):
-    """What `part` makes of every block of the rows of X, in order; cores share them."""
-    for result in cores.map(part, blocks):
-        yield result
-        let_go(X)
 
 
 def products(cores, data, shift):

@@ -1,9 +1,12 @@
 """Training: give the compiled loop its memory, call it in slices, join its records."""
 
+from functools import reduce
+from operator import iadd
 from time import perf_counter
 
 import numpy as np
 
+from ..kernels import _costs as cost
 from ..kernels._codes import (
     Bracket,
     Clock,
@@ -16,14 +19,15 @@ from ..kernels._codes import (
     Store,
 )
 from ..kernels._epoch import (
-    add_objective,
     advance,
     advance_by_nonzeros,
     advance_by_row,
+    objective_of_rows,
 )
 from ..kernels._line_search import search_line
 from ..kernels._matrices import GROUP_SIZE
 from ..kernels._validation import validate
+from ._cores import by_all_cores
 from ._losses import best_constant
 from ._rows import let_go, mapped_file, row_size, rows_from_all_over
 from ._types import TALLY, Data, History, Record, Scratch, empty_entries, read_only
@@ -42,8 +46,9 @@ BUDGET_SHARE_OF_FILES = 4
 BYTES_TOGETHER = 2**14
 MOST_GROUPS = 16
 
-# What a row costs at most for each of its numbers: one number, and a wave.
-COSTLIEST_NUMBER = 30
+# What the rows of a part of J cost, one beside its multiply-adds at most so much.
+PART_BUDGET = 8_000_000
+COSTLIEST_ROW = cost.ROW + cost.WAVE + cost.LINK
 
 # Epochs that the first record holds; each next one holds twice as many, up to a limit.
 FIRST_RECORD = 32
@@ -63,15 +68,24 @@ def objective(task, phi):
     """J(φ) of every candidate, at parameters of shape (K, P); shape (K,)."""
     data, plan, candidates = task.data, task.plan, task.candidates
     n_samples, compiled = len(data.y), data.compiled
-    total = np.zeros(len(phi))
-    numbers = len(phi) * (row_size(data.X) + 1)
-    step = CALL_BUDGET // (numbers * COSTLIEST_NUMBER) + 1
+    row_cost = len(phi) * (row_size(data.X) + COSTLIEST_ROW)
+    # Whoever makes them, the parts are the same, and so is their sum.
+    n_rows = budget_for(data.X, PART_BUDGET) // row_cost + 1
+
+    def part_from(first):
+        part, stop = np.zeros(len(phi)), min(first + n_rows, n_samples)
+        objective_of_rows(compiled, plan, candidates, phi, first, stop, part)
+        let_go(data.y)
+        return part
+
+    parts = by_all_cores(data.X, part_from, range(0, n_samples, n_rows))
     with np.errstate(all="ignore"):
-        for first in range(0, n_samples, step):
-            stop = min(first + step, n_samples)
-            add_objective(compiled, plan, candidates, phi, first, stop, total)
-            let_go(data.X, data.y)
-    return total
+        return reduce(iadd, parts)
+
+
+def budget_for(X, budget):
+    """What is done on X in one go: less on a mapped file, which is then let go of."""
+    return budget // BUDGET_SHARE_OF_FILES if mapped_file(X) is not None else budget
 
 
 def objectives(task, published, last):
@@ -230,8 +244,7 @@ def train(
     """
     data, plan, candidates = task.data, task.plan, task.candidates
     scratch = _scratch(data, plan, state)
-    is_mapped = mapped_file(data.X) is not None
-    budget = CALL_BUDGET // BUDGET_SHARE_OF_FILES if is_mapped else CALL_BUDGET
+    budget = budget_for(data.X, CALL_BUDGET)
     on_sample = task._replace(data=sample_of(data)) if plan.averages else None
     turn, compiled = _loop(plan), data.compiled
     validation = task.validation and task.validation.compiled

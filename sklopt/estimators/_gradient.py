@@ -107,7 +107,7 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
         Whether every epoch draws a new order of the rows. "blocks" reads short blocks
         of neighbouring rows in random order and shuffles the rows of many blocks at a
         time, which lets X be a file that is larger than memory; see the Notes. Of data
-        in memory an epoch takes about as long as with True.
+        in memory that no cache holds an epoch takes about two thirds of the time.
     random_state : int, RandomState instance or None, default=None
         Where the order of the rows comes from.
     warm_start : bool, default=False
@@ -201,8 +201,8 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
     `d2_tweedie_score`.
 
     With ``shuffle="blocks"`` a block is of 8 to 48 rows and begins elsewhere in every
-    epoch; as many are shuffled together as make some 50,000 numbers, which fit a core's
-    second cache. Sorted data are learnt nearly as well as by a full shuffle, but rows
+    epoch; as many are shuffled together as make some 50,000 numbers, which lie close
+    enough to be fetched sooner than rows from all over. Sorted data are learnt nearly as well as by a full shuffle, but rows
     of a block may be alike, which makes the gradient noisier, by up to a few times. A
     `numpy.memmap`, C-ordered and of float64 or float32, is never in memory as a whole.
     Larger than 256 MB it is read in blocks of half a megabyte, 16 of them shuffled

@@ -1,15 +1,21 @@
 """From what users pass to what the engine reads, or a clear refusal."""
 
+from collections import deque
 from contextlib import contextmanager
 
 import numpy as np
 from scipy.sparse import csr_array, issparse
+from sklearn import get_config
 from sklearn.utils import assert_all_finite, check_array, check_consistent_length
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from .._naming import naming
+from ..engine._cores import by_all_cores
 from ..engine._rows import mapped_file, row_blocks
 from ..engine._types import Data, read_only
+
+# Numbers of a block in memory that one core checks; of a mapped file fewer.
+NUMBERS_CHECKED = 2**22
 
 FLOATS = [np.float64, np.float32]
 
@@ -38,16 +44,23 @@ def validated_data(estimator, X, y, sample_weight, is_first):
 
 
 def _validated_matrix(estimator, X, is_first):
-    """X as scikit-learn has it checked; a mapped file a block of rows at a time."""
-    is_mapped = mapped_file(X) is not None
-    X = checked_matrix(
-        estimator, X, is_first, order="C", ensure_all_finite=not is_mapped
-    )
-    if is_mapped:
-        name = type(estimator).__name__
-        for rows in row_blocks(X, X.shape[1]):
-            assert_all_finite(X[rows], estimator_name=name, input_name="X")
+    """X as scikit-learn has it checked, for numbers that are finite by blocks."""
+    is_sparse = issparse(X)
+    X = checked_matrix(estimator, X, is_first, order="C", ensure_all_finite=is_sparse)
+    if not is_sparse and not get_config()["assume_finite"]:
+        _refuse_infinite(X, type(estimator).__name__)
     return X
+
+
+def _refuse_infinite(X, owner):
+    """scikit-learn's refusal of NaN and infinity; the cores share large X."""
+    is_mapped = mapped_file(X) is not None
+    at_least = 1 if is_mapped else NUMBERS_CHECKED // X.shape[1]
+
+    def check(rows):
+        assert_all_finite(X[rows], estimator_name=owner, input_name="X")
+
+    deque(by_all_cores(X, check, row_blocks(X, X.shape[1], at_least)), maxlen=0)
 
 
 def checked_matrix(estimator, X, is_first=False, **checks):

@@ -10,9 +10,8 @@ from ._prefetching import CACHE_LINE, prefetch
 # `_train._rows_together` says), yet little enough to be still in the second cache.
 PREFETCHED_LINES = 256
 
-# A pool of blocks up to this size is asked for while the one before it is walked: both
-# stay in the second cache.
-STREAMED_BYTES = 2**19
+# The first rows of a pool are not asked for: so many times as few as there are in it.
+ROWS_PER_UNASKED = 128
 
 # SplitMix64 (Steele, Lea and Flood, 2014): a bijection of the 64-bit numbers whose
 # outputs on a counter are random enough for any shuffle. Being a function of the
@@ -89,9 +88,7 @@ def arriving_row(blocks, block_size, n_rows, i):
     """The i-th row when blocks are read one after the other; a short block is last."""
     if not blocks.size:
         return i
-    # Of unsigned numbers, whose division is a single instruction.
-    block = np.int64(np.uint64(i) // np.uint64(block_size))
-    place, n_blocks = i - block * block_size, blocks.size - 1
+    block, place, n_blocks = i // block_size, i % block_size, blocks.size - 1
     if block < n_blocks:
         block = blocks[block]
     row = blocks[n_blocks] + block * block_size + place
@@ -105,34 +102,21 @@ def bytes_of_row(data):
 
 
 @kernel
-def rows_ahead(data):
+def rows_ahead(data, order):
     """How many places before its own a row is asked for."""
-    return max(PREFETCHED_LINES // (bytes_of_row(data) // CACHE_LINE + 1), 1)
+    n_rows = PREFETCHED_LINES // (bytes_of_row(data) // CACHE_LINE + 1)
+    return max(min(n_rows, order.size // ROWS_PER_UNASKED), 1)
 
 
 @kernel
-def is_streamed(data, plan, scratch):
-    """Whether the next pool of blocks is asked for instead, as it lies in memory."""
-    pool_bytes = plan.pool_size * bytes_of_row(data)
-    return scratch.blocks.size > 0 and pool_bytes <= STREAMED_BYTES
-
-
-@kernel
-def row_at(data, plan, scratch, pool_start, place, ahead, streams):
+def row_at(data, order, pool_start, place, ahead):
     """The row at a place of the epoch's order; one that comes later is asked for."""
-    order = scratch.order
     if not order.size:
         return place  # the processor itself sees what comes next
-    if streams:
-        n_rows = data.y.shape[0]
-        arriving = min(place + plan.pool_size, n_rows - 1)
-        upcoming = arriving_row(scratch.blocks, plan.block_size, n_rows, arriving)
-    else:
-        i, last = place - pool_start, order.size - 1
-        prefetch_start(data.X, order[min(i + 2 * ahead, last)])
-        upcoming = order[min(i + ahead, last)]
-    ask_for_row(data, upcoming)
-    return order[place - pool_start]
+    i, last = place - pool_start, order.size - 1
+    prefetch_start(data.X, order[min(i + 2 * ahead, last)])
+    ask_for_row(data, order[min(i + ahead, last)])
+    return order[i]
 
 
 @kernel

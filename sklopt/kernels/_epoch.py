@@ -50,18 +50,18 @@ def advance_by_nonzeros(data, plan, candidates, state, scratch, record, budget):
 
 
 @entry_point
-def add_objective(data, plan, candidates, phi, first, stop, total):
-    """Add the losses of rows first…stop to each total; the last make it J(φ)."""
+def objective_of_rows(data, plan, candidates, phi, first, stop, part):
+    """Make of zeros the part of rows first…stop in each J(φ); the last penalise φ."""
     n_rows = data.y.shape[0]
     for row in range(first, stop):
         for k in range(phi.shape[0]):
             z = linear_predictor(plan, data, row, phi, k)
             prediction = prediction_at(plan, z, phi, k)
-            total[k] += row_loss(data, plan, candidates[k], row, prediction)
-    if stop == n_rows:
-        for k in range(phi.shape[0]):
-            penalty = penalty_value(plan, candidates[k], phi, k)
-            total[k] = total[k] / n_rows + penalty
+            part[k] += row_loss(data, plan, candidates[k], row, prediction)
+    for k in range(phi.shape[0]):
+        part[k] /= n_rows
+        if stop == n_rows:
+            part[k] += penalty_value(plan, candidates[k], phi, k)
 
 
 @kernel

@@ -2,7 +2,7 @@
 
 from . import _costs as cost
 from ._averages import count_update
-from ._batches import is_streamed, row_at, rows_ahead
+from ._batches import row_at, rows_ahead
 from ._clipping import clip
 from ._codes import Clock, Loss, Model, Rule, Schedule, Status
 from ._compilation import kernel
@@ -80,9 +80,9 @@ def find_rows(data, plan, scratch, first, stop):
     Those that come next are asked for of memory meanwhile.
     """
     pool_start = first - first % plan.pool_size
-    ahead, streams = rows_ahead(data), is_streamed(data, plan, scratch)
+    order, ahead = scratch.order, rows_ahead(data, scratch.order)
     for place in range(first, stop):
-        row = row_at(data, plan, scratch, pool_start, place, ahead, streams)
+        row = row_at(data, order, pool_start, place, ahead)
         scratch.rows[place - first] = row
         scratch.batch_weight[0] += row_weight(data, row)
 

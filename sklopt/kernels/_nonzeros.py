@@ -14,7 +14,7 @@ Trade. Springer.
 
 from . import _costs as cost
 from ._averages import count_update
-from ._batches import is_streamed, row_at, rows_ahead
+from ._batches import row_at, rows_ahead
 from ._codes import Clock, Status
 from ._compilation import kernel
 from ._matrices import add_row, nonzeros, place_of, row_product
@@ -106,9 +106,9 @@ def note_slopes(data, plan, candidates, state, scratch, first, stop, batch_start
     """Add the losses of rows first…stop of a mini-batch, and note their slopes."""
     phi, tally = state.phi, scratch.tally
     pool_start = first - first % plan.pool_size
-    ahead, streams = rows_ahead(data), is_streamed(data, plan, scratch)
+    order, ahead = scratch.order, rows_ahead(data, scratch.order)
     for place in range(first, stop):
-        row = row_at(data, plan, scratch, pool_start, place, ahead, streams)
+        row = row_at(data, order, pool_start, place, ahead)
         scratch.rows[place - batch_start] = row
         scratch.batch_weight[0] += row_weight(data, row)
         for k in range(candidates.size):

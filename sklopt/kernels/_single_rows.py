@@ -5,7 +5,7 @@ written once a step. The general way over `Scratch.gradient` takes twice as long
 """
 
 from ._averages import count_update
-from ._batches import is_streamed, row_at, rows_ahead
+from ._batches import row_at, rows_ahead
 from ._codes import Clock, Status
 from ._compilation import kernel
 from ._mini_batches import walk
@@ -40,9 +40,9 @@ def descend_rows(data, plan, candidates, state, scratch, record, first, stop):
     """One step of every candidate on each of the rows first…stop."""
     tally = scratch.tally
     pool_start = first - first % plan.pool_size
-    ahead, streams = rows_ahead(data), is_streamed(data, plan, scratch)
+    order, ahead = scratch.order, rows_ahead(data, scratch.order)
     for place in range(first, stop):
-        row = row_at(data, plan, scratch, pool_start, place, ahead, streams)
+        row = row_at(data, order, pool_start, place, ahead)
         weight, goes_on = row_weight(data, row), False
         for k in range(candidates.size):
             if state.progress[k].status == Status.RUNNING:

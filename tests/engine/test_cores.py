@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from sklopt.engine import _cores
-from sklopt.engine._cores import Cores
+from sklopt.engine._cores import Cores, by_all_cores
 
 LONG = 30  # seconds that no test waits for
 
@@ -91,7 +91,28 @@ def test_an_error_is_raised_where_the_result_is_taken():
         cores.run(inverse, 0)
 
 
+def test_all_cores_share_the_blocks_in_order(monkeypatch):
+    monkeypatch.setattr(_cores, "cpu_count", lambda: 2)
+    both = threading.Barrier(2)
+
+    def double(block):
+        both.wait(LONG)
+        return 2 * block
+
+    assert list(by_all_cores(np.empty(0), double, range(6))) == [0, 2, 4, 6, 8, 10]
+
+
+def test_a_few_blocks_start_no_thread():
+    def thread(block):
+        return block, threading.current_thread()
+
+    results = list(by_all_cores(np.empty(0), thread, range(4)))
+    assert results == [(block, threading.main_thread()) for block in range(4)]
+
+
 def test_overflow_is_quiet():
     with Cores(2) as cores:
         assert np.isinf(cores.run(np.exp, 1e9))
         assert np.isinf(list(cores.map(np.exp, [1e9, 1e9]))).all()
+    for blocks in ([1e9], [1e9] * 8):
+        assert np.isinf(list(by_all_cores(np.empty(0), np.exp, blocks))).all()

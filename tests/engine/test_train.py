@@ -1,11 +1,14 @@
-"""Rows that stand for all: samples, and leading ones."""
+"""J in parts, and rows that stand for all: samples, and leading ones."""
 
 import numpy as np
 import pytest
+import reference
+from cases import make_targets, make_weights
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse import csr_array
 
-from sklopt.engine import _train
+from sklopt import GradientRegressor
+from sklopt.engine import _cores, _train
 from sklopt.engine._train import leading_rows, sample_of
 from sklopt.engine._types import Data, read_only
 
@@ -16,6 +19,29 @@ def numbered(n_samples, weight=NOTHING, is_sparse=False):
     """Data whose rows tell their numbers."""
     X = np.arange(n_samples, dtype=float)[:, None]
     return Data(csr_array(X) if is_sparse else X, read_only(-X), weight)
+
+
+@pytest.mark.parametrize("penalty", ["l2", "l1"])
+@pytest.mark.parametrize("budget", [1, 2000, 6000])
+def test_objective_is_the_same_however_many_cores_make_its_parts(
+    penalty, budget, monkeypatch
+):
+    """And the sum of all of them: each row counts once, and so does the penalty."""
+    X, Y = make_targets()
+    weights, sums = make_weights(), []
+    model = GradientRegressor(penalty=penalty, alpha=0.1, max_iter=5, tol=None)
+    monkeypatch.setattr(_train, "PART_BUDGET", budget)
+    for n_cores in (1, 2, 5):
+        monkeypatch.setattr(_cores, "cpu_count", lambda n_cores=n_cores: n_cores)
+        sums.append(model.fit(X, Y, weights).loss_)
+    share = {"l2": {"alpha": 0.1}, "l1": {"l1": 0.1}}[penalty]
+    phi = np.column_stack([model.intercept_, model.coef_])
+    twins = [
+        reference.objective(phi_k, X, y, weights, **share)
+        for phi_k, y in zip(phi, Y.T, strict=True)
+    ]
+    assert_allclose(sums[0], twins, rtol=1e-13)
+    assert_array_equal(sums[1:], [sums[0]] * 2)
 
 
 @pytest.mark.parametrize("is_sparse", [False, True])

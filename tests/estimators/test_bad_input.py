@@ -15,9 +15,12 @@ from cases import (
 )
 from dask import array as da
 from numpy.testing import assert_array_equal
+from sklearn import config_context
 from sklearn.base import clone
 
-from sklopt.engine import _threads
+from sklopt.engine import _rows, _threads
+from sklopt.estimators import _inputs
+from sklopt.estimators._training import DivergenceError
 
 X, Y = make_problem()
 WEIGHTS = make_weights()
@@ -172,6 +175,30 @@ def test_bad_data(changed, error, message, state, method):
     model = model_in(state)
     arguments = {"X": X, "y": Y} | changed
     assert_refused(lambda: getattr(model, method)(**arguments), model, error, message)
+
+
+@pytest.fixture
+def small_blocks(monkeypatch):
+    """X is checked by blocks of 10 rows."""
+    monkeypatch.setattr(_rows, "NUMBERS_AT_ONCE", N_FEATURES)
+    monkeypatch.setattr(_inputs, "NUMBERS_CHECKED", 10 * N_FEATURES)
+
+
+@pytest.mark.parametrize("row", [0, 9, 10, 25, 44])
+def test_bad_numbers_are_found_in_every_block(row, small_blocks):
+    bad = X.copy()
+    bad[row, 1] = np.inf
+    model = model_of()
+    message = f"Input X {INFINITY}"
+    assert_refused(lambda: model.fit(bad, Y), model, ValueError, message)
+
+
+@pytest.mark.parametrize("row", [0, 44])
+def test_nothing_is_checked_that_users_vouch_for(row, small_blocks):
+    bad = X.copy()
+    bad[row, 1] = np.inf
+    with config_context(assume_finite=True), pytest.raises(DivergenceError):
+        model_of().fit(bad, Y)
 
 
 @pytest.mark.parametrize(

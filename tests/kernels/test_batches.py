@@ -86,47 +86,20 @@ def test_rows_are_at_every_place_equally_often():
     assert_allclose(places.var(axis=0), spread, rtol=5 * np.sqrt(0.8 / n_epochs))
 
 
-@pytest.fixture
-def visit(monkeypatch):
-    """The rows at places of a pool, and those that are asked for meanwhile."""
-
-    def rows_at(n_rows, pool, pool_start, **settings):
-        asked.clear()
-        data = SimpleNamespace(X=np.empty((n_rows, 2)), y=np.empty((n_rows, 1)))
-        scratch = SimpleNamespace(order=pool, blocks=settings.pop("blocks", None))
-        plan = Plan(**NOTHING | settings.pop("plan", {}))
-        places = range(pool_start, pool_start + len(pool))
-        at = partial(interpreted(_batches.row_at), data, plan, scratch, pool_start)
-        return [at(place, **settings) for place in places], list(asked)
-
-    asked = []
-    arriving_row = interpreted(_batches.arriving_row)
-    monkeypatch.setattr(_batches, "arriving_row", arriving_row)
+def test_rows_are_asked_for_some_places_before_their_own(monkeypatch):
+    asked, pool = [], np.random.default_rng(0).permutation(30)
     monkeypatch.setattr(_batches, "ask_for_row", lambda data, row: asked.append(row))
-    return rows_at
+    data = SimpleNamespace(X=np.empty((30, 2)), y=np.empty((30, 1)))
+    row_at = interpreted(_batches.row_at)
+    rows = [row_at(data, pool, 60, place, ahead=7) for place in range(60, 90)]
+    assert_array_equal(rows, pool)
+    assert_array_equal(asked, [*pool[7:], *[pool[-1]] * 7])
 
 
-def test_rows_are_asked_for_some_places_before_their_own(visit):
-    order = np.random.default_rng(0).permutation(30)
-    rows, asked = visit(30, order, 0, ahead=7, streams=False)
-    assert_array_equal(rows, order)
-    assert_array_equal(asked, [*order[7:], *[order[-1]] * 7])
-
-
-@pytest.mark.parametrize("n_rows", [48, 45, 41])  # the last block is short
-def test_a_pool_is_asked_for_while_the_one_before_is_walked(n_rows, visit):
-    plan = {"seed": 3, "block_size": 4, "pool_size": 12}
-    blocks = np.full(n_rows // 4 + 1, -1, dtype=np.int32)
-    draw(
-        np.empty(0, np.int32), blocks, Plan(**NOTHING | plan), n_rows, 5, 0, len(blocks)
-    )
-    order = block_order(n_rows, 4, 3, seed=3, epoch=5)
-    pools = [order[first : first + 12] for first in range(0, n_rows, 12)]
-    settings = {"blocks": blocks, "plan": plan, "ahead": 1, "streams": True}
-    for i, (pool, following) in enumerate(pairwise(pools)):
-        rows, asked = visit(n_rows, pool, 12 * i, **settings)
-        assert_array_equal(rows, pool)
-        assert sorted(set(asked)) == sorted(following)
+def test_rows_in_their_own_order_are_not_asked_for(monkeypatch):
+    monkeypatch.setattr(_batches, "ask_for_row", None)  # no function to be called
+    no_order = np.empty(0, np.int32)
+    assert interpreted(_batches.row_at)(None, no_order, 60, 64, ahead=7) == 64
 
 
 @pytest.mark.parametrize("n_weights", [0, 9])
@@ -146,23 +119,22 @@ def test_a_row_is_asked_for_with_its_target_and_weight(n_weights, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("row_bytes", "expected"), [(8, 256), (63, 256), (400, 36), (64 * 300, 1)]
+    ("row_bytes", "n_pooled", "expected"),
+    [
+        (8, 10**6, 256),
+        (63, 10**6, 256),
+        (400, 10**6, 36),
+        (64 * 300, 10**6, 1),
+        (400, 960, 7),
+        (400, 0, 1),
+    ],
 )
-def test_fewer_of_wide_rows_are_asked_for(row_bytes, expected, monkeypatch):
-    monkeypatch.setattr(_batches, "bytes_of_row", lambda data: row_bytes)
-    assert interpreted(_batches.rows_ahead)(None) == expected
-
-
-@pytest.mark.parametrize(
-    ("n_blocks", "more", "expected"), [(9, 0, True), (9, 1, False), (0, 0, False)]
-)
-def test_pools_that_fit_into_the_cache_are_streamed(
-    n_blocks, more, expected, monkeypatch
+def test_fewer_of_wide_rows_and_of_small_pools_are_asked_for(
+    row_bytes, n_pooled, expected, monkeypatch
 ):
-    monkeypatch.setattr(_batches, "bytes_of_row", lambda data: 8)
-    plan = SimpleNamespace(pool_size=_batches.STREAMED_BYTES // 8 + more)
-    scratch = SimpleNamespace(blocks=np.empty(n_blocks))
-    assert interpreted(_batches.is_streamed)(None, plan, scratch) == expected
+    monkeypatch.setattr(_batches, "bytes_of_row", lambda data: row_bytes)
+    order = np.empty(n_pooled, np.int32)
+    assert interpreted(_batches.rows_ahead)(None, order) == expected
 
 
 @pytest.fixture
@@ -188,7 +160,7 @@ def test_blocks_and_pools_of_wide_rows_are_shorter(n_features, block_size, n_blo
         "pool_size": pool_size,
     }
     assert _lowering.lower_order("blocks", 1, X.astype(np.float32)) == order
-    assert pool_size * X[0].nbytes <= _batches.STREAMED_BYTES
+    assert pool_size * n_features <= _lowering.NUMBERS_OF_A_POOL
 
 
 def test_pools_of_very_wide_rows_still_mix_some_blocks():
