@@ -2,13 +2,14 @@
 
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 from joblib import cpu_count
 
 from ._rows import let_go
 
-# Blocks of some milliseconds that are worth the start of threads, about half of one.
+# Blocks of a few milliseconds that are worth the start of threads, about half of one.
 FEWEST_SHARED = 5
 
 
@@ -18,18 +19,21 @@ class Cores:
     To be used in a ``with`` statement. Whoever waits for a result hears Ctrl-C; what
     has begun then comes to its end unheeded, which the end of the process waits for,
     and nothing else is begun. There are no more threads than cores, nor than `most`.
-    Numbers that leave their range do so without a warning.
+    With 0 there are none: whoever asks does the work, which is to be little, as Ctrl-C
+    is not heard. Numbers that leave their range do so without a warning.
     """
 
     def __init__(self, most):
-        self.n_threads = min(cpu_count(), most)
-        self._pool = ThreadPoolExecutor(self.n_threads)
+        # Counting cores reads files, which takes as long as a small fit's training.
+        self.n_threads = min(cpu_count(), most) if most else 0
+        self._pool = ThreadPoolExecutor(self.n_threads) if most else None
 
     def __enter__(self):
         return self
 
     def __exit__(self, error, *_):
-        self._pool.shutdown(wait=error is None, cancel_futures=True)
+        if self._pool is not None:
+            self._pool.shutdown(wait=error is None, cancel_futures=True)
 
     def map(self, function, items):
         """What a function makes of every item, in order.
@@ -37,6 +41,9 @@ class Cores:
         An item is begun when fewer than twice as many as there are threads wait to be
         made or taken, so that no more of them are ever held.
         """
+        if self._pool is None:
+            yield from map(partial(_quiet, function), items)
+            return
         waiting = deque()
         for item in items:
             waiting.append(self._pool.submit(_quiet, function, item))
@@ -47,6 +54,8 @@ class Cores:
 
     def run(self, function, *args):
         """What a function returns that takes so long that Ctrl-C is to be heard."""
+        if self._pool is None:
+            return _quiet(function, *args)
         return self._pool.submit(_quiet, function, *args).result()
 
 
@@ -58,18 +67,11 @@ def by_blocks(cores, X, part, blocks):
 
 
 def by_all_cores(X, part, blocks):
-    """The same with cores of its own, or without where that takes no longer.
-
-    A block is to be work for some milliseconds, in which Ctrl-C is not heard then.
-    """
+    """The same with cores of its own, if there are blocks enough for them."""
     blocks = list(blocks)
-    if len(blocks) < FEWEST_SHARED:
-        for block in blocks:
-            yield _quiet(part, block)
-            let_go(X)
-    else:
-        with Cores(len(blocks)) as cores:
-            yield from by_blocks(cores, X, part, blocks)
+    is_shared = len(blocks) >= FEWEST_SHARED
+    with Cores(len(blocks) if is_shared else 0) as cores:
+        yield from by_blocks(cores, X, part, blocks)
 
 
 def _quiet(function, *args):

@@ -48,6 +48,9 @@ COST_OF_PRODUCT = 1 / 32
 AGREEMENT = 1e-7, 1e-9  # where it is lowest on the few rows, and off there
 ROUNDING = 1e-26
 
+# Multiply-adds of the products that one core does sooner than two, in some 10 ms.
+SMALL_WORK = 2**26
+
 # Blocks and products that all threads hold together, 1 GB.
 NUMBERS_IN_WORK = 2**27
 
@@ -132,8 +135,14 @@ def complements(data, tests):
 
 
 def _cores_for(data):
-    """Threads that each may hold a block of rows, one made of it, and two products."""
-    return Cores(max(1, NUMBERS_IN_WORK // (4 * n_columns(data) ** 2)))
+    """Threads that each may hold a block of rows, one made of it, and two products.
+
+    None for products that take no longer than to start them.
+    """
+    n_products = n_columns(data) ** 2
+    if len(data.y) * n_products <= SMALL_WORK:
+        return Cores(0)
+    return Cores(max(1, NUMBERS_IN_WORK // (4 * n_products)))
 
 
 def _confirmed(cores, data, sets, is_trained, weights):

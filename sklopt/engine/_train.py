@@ -94,14 +94,15 @@ def objectives(task, published, last):
     And on the leading rows at the last ones. Where the last are the published ones, the
     sample is of all rows.
     """
-    J = objective(task, published)
-    sampled, final, sample = J, J, task.data
+    on_sample = task._replace(data=task.sample)
+    J = sampled = final = objective(task, published)
+    if task.sample is not task.data:
+        sampled = objective(on_sample, published)
     if last is not published:
-        sample = sample_of(task.data)
-        on_sample = task._replace(data=sample)
-        sampled, final = objective(on_sample, published), objective(on_sample, last)
+        final = objective(on_sample, last)
     rows = leading_rows(task.data)
-    leading = final if rows is sample else objective(task._replace(data=rows), last)
+    is_final = rows is task.sample
+    leading = final if is_final else objective(task._replace(data=rows), last)
     return J, sampled, final, leading
 
 
@@ -245,7 +246,7 @@ def train(
     data, plan, candidates = task.data, task.plan, task.candidates
     scratch = _scratch(data, plan, state)
     budget = budget_for(data.X, CALL_BUDGET)
-    on_sample = task._replace(data=sample_of(data)) if plan.averages else None
+    on_sample = task._replace(data=task.sample)
     turn, compiled = _loop(plan), data.compiled
     validation = task.validation and task.validation.compiled
     records, n_epochs, capacity = [], 0, 1 if on_epoch else FIRST_RECORD

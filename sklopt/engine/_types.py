@@ -215,6 +215,7 @@ class Task(NamedTuple):
     data: Data
     plan: Plan
     candidates: np.ndarray  # (K,) of CANDIDATE
+    sample: Data  # that stand for all, where other parameters than the last count
     validation: Validation | None = None  # where the plan validates
 
 

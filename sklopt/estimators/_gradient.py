@@ -202,13 +202,14 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
 
     With ``shuffle="blocks"`` a block is of 8 to 48 rows and begins elsewhere in every
     epoch; as many are shuffled together as make some 50,000 numbers, which lie close
-    enough to be fetched sooner than rows from all over. Sorted data are learnt nearly as well as by a full shuffle, but rows
-    of a block may be alike, which makes the gradient noisier, by up to a few times. A
-    `numpy.memmap`, C-ordered and of float64 or float32, is never in memory as a whole.
-    Larger than 256 MB it is read in blocks of half a megabyte, 16 of them shuffled
-    together: shuffle its rows once, when they are written, as the last reads of an
-    epoch weigh too much where rows are sorted. Rows for validation are then passed, not
-    split off, and `compute_covariance` is not asked for.
+    enough to be fetched sooner than rows from all over. Sorted data are learnt nearly
+    as well as by a full shuffle, but rows of a block may be alike, which makes the
+    gradient noisier, by up to a few times. A `numpy.memmap`, C-ordered and of float64
+    or float32, is never in memory as a whole. Larger than 256 MB it is read in blocks
+    of half a megabyte, 16 of them shuffled together: shuffle its rows once, when they
+    are written, as the last reads of an epoch weigh too much where rows are sorted.
+    Rows for validation are then passed, not split off, and `compute_covariance` is not
+    asked for.
 
     With L the largest eigenvalue of J's Hessian, ``learning_rate="auto"`` in full batch
     is half of what is stable: 1/L for gd and sgd, (1+β)/((1−β)L) for momentum and

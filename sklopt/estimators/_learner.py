@@ -25,7 +25,13 @@ from ..engine._lowering import (
 from ..engine._multipliers import tabulated
 from ..engine._rates import AutoRate
 from ..engine._restarts import best_of
-from ..engine._train import TOO_LARGE, join_histories, judge_start, objectives
+from ..engine._train import (
+    TOO_LARGE,
+    join_histories,
+    judge_start,
+    objectives,
+    sample_of,
+)
 from ..engine._types import Task, Validation
 from ..losses import LOSSES
 from ..schedules import SCHEDULES
@@ -317,7 +323,8 @@ class Learner:
             **loss,
         )
         training = training.under(candidates["rule"][0]).heeding(self.early_stopping)
-        task = Task(data, plan, candidates, validation)
+        sample = sample_of(data) if plan.averages or plan.stops_early else data
+        task = Task(data, plan, candidates, sample, validation)
         return training.averaging(self.average), task
 
     def _publish(self, training, dtype):

@@ -81,13 +81,14 @@ def test_items_share_the_threads(monkeypatch):
     assert sorted(arrivals) == [0, 0, 1, 1]
 
 
-def test_an_error_is_raised_where_the_result_is_taken():
+@pytest.mark.parametrize("most", [0, 2])
+def test_an_error_is_raised_where_the_result_is_taken(most):
     def inverse(x):
         return 1 / x
 
-    with pytest.raises(ZeroDivisionError), Cores(2) as cores:
+    with pytest.raises(ZeroDivisionError), Cores(most) as cores:
         list(cores.map(inverse, [1, 0, 2]))
-    with pytest.raises(ZeroDivisionError), Cores(2) as cores:
+    with pytest.raises(ZeroDivisionError), Cores(most) as cores:
         cores.run(inverse, 0)
 
 
@@ -102,16 +103,20 @@ def test_all_cores_share_the_blocks_in_order(monkeypatch):
     assert list(by_all_cores(np.empty(0), double, range(6))) == [0, 2, 4, 6, 8, 10]
 
 
-def test_a_few_blocks_start_no_thread():
-    def thread(block):
-        return block, threading.current_thread()
+def test_little_work_starts_no_thread():
+    def thread(item):
+        return item, threading.current_thread()
 
-    results = list(by_all_cores(np.empty(0), thread, range(4)))
-    assert results == [(block, threading.main_thread()) for block in range(4)]
+    expected = [(item, threading.main_thread()) for item in range(4)]
+    assert list(by_all_cores(np.empty(0), thread, range(4))) == expected
+    with Cores(0) as cores:
+        assert list(cores.map(thread, range(4))) == expected
+        assert cores.run(thread, 2) == expected[2]
 
 
-def test_overflow_is_quiet():
-    with Cores(2) as cores:
+@pytest.mark.parametrize("most", [0, 2])
+def test_overflow_is_quiet(most):
+    with Cores(most) as cores:
         assert np.isinf(cores.run(np.exp, 1e9))
         assert np.isinf(list(cores.map(np.exp, [1e9, 1e9]))).all()
     for blocks in ([1e9], [1e9] * 8):
