@@ -1,4 +1,4 @@
-"""Work that the cores share, and that Ctrl-C does not wait for."""
+"""Work that the cores share, and that Ctrl-C does not wait for; or little of it."""
 
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
@@ -9,8 +9,35 @@ from joblib import cpu_count
 
 from ._rows import let_go
 
-# Blocks of a few milliseconds that are worth the start of threads, about half of one.
-FEWEST_SHARED = 5
+# Multiply-adds that take some 10 ms. Less is not worth threads: their start and the
+# waiting for them take one or two, and may take a small fit more than all its training.
+LITTLE_WORK = 2**25
+
+# Cores that read memory together: more of them make a pass over it no shorter.
+MOST_READERS = 8
+
+
+def cores_for(work, most=MOST_READERS):
+    """`Cores` for so many multiply-adds, or just the `Caller` for few."""
+    return Cores(most) if work > LITTLE_WORK else Caller()
+
+
+class Caller:
+    """Does what `Cores` do, at once and by itself."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def map(self, function, items):
+        """What a function makes of every item, in order."""
+        return map(partial(_quiet, function), items)
+
+    def run(self, function, *args):
+        """What a function returns."""
+        return _quiet(function, *args)
 
 
 class Cores:
@@ -18,22 +45,21 @@ class Cores:
 
     To be used in a ``with`` statement. Whoever waits for a result hears Ctrl-C; what
     has begun then comes to its end unheeded, which the end of the process waits for,
-    and nothing else is begun. There are no more threads than cores, nor than `most`.
-    With 0 there are none: whoever asks does the work, which is to be little, as Ctrl-C
-    is not heard. Numbers that leave their range do so without a warning.
+    and nothing else is begun. After an error of the work itself nothing goes on. There
+    are no more threads than cores, nor than `most`. Numbers that leave their range do
+    so without a warning.
     """
 
     def __init__(self, most):
-        # Counting cores reads files, which takes as long as a small fit's training.
-        self.n_threads = min(cpu_count(), most) if most else 0
-        self._pool = ThreadPoolExecutor(self.n_threads) if most else None
+        self.n_threads = min(cpu_count(), most)
+        self._pool = ThreadPoolExecutor(self.n_threads)
 
     def __enter__(self):
         return self
 
     def __exit__(self, error, *_):
-        if self._pool is not None:
-            self._pool.shutdown(wait=error is None, cancel_futures=True)
+        is_interrupt = error is not None and not issubclass(error, Exception)
+        self._pool.shutdown(wait=not is_interrupt, cancel_futures=True)
 
     def map(self, function, items):
         """What a function makes of every item, in order.
@@ -41,9 +67,6 @@ class Cores:
         An item is begun when fewer than twice as many as there are threads wait to be
         made or taken, so that no more of them are ever held.
         """
-        if self._pool is None:
-            yield from map(partial(_quiet, function), items)
-            return
         waiting = deque()
         for item in items:
             waiting.append(self._pool.submit(_quiet, function, item))
@@ -54,8 +77,6 @@ class Cores:
 
     def run(self, function, *args):
         """What a function returns that takes so long that Ctrl-C is to be heard."""
-        if self._pool is None:
-            return _quiet(function, *args)
         return self._pool.submit(_quiet, function, *args).result()
 
 
@@ -64,14 +85,6 @@ def by_blocks(cores, X, part, blocks):
     for result in cores.map(part, blocks):
         yield result
         let_go(X)
-
-
-def by_all_cores(X, part, blocks):
-    """The same with cores of its own, if there are blocks enough for them."""
-    blocks = list(blocks)
-    is_shared = len(blocks) >= FEWEST_SHARED
-    with Cores(len(blocks) if is_shared else 0) as cores:
-        yield from by_blocks(cores, X, part, blocks)
 
 
 def _quiet(function, *args):

@@ -19,7 +19,7 @@ from operator import iadd
 import numpy as np
 
 from ._blas import one_blas_thread
-from ._cores import Cores, by_blocks
+from ._cores import by_blocks, cores_for
 from ._products import (
     n_columns,
     products,
@@ -47,9 +47,6 @@ COST_OF_PRODUCT = 1 / 32
 # of y²; the latter is what rounding makes of a perfect fit.
 AGREEMENT = 1e-7, 1e-9  # where it is lowest on the few rows, and off there
 ROUNDING = 1e-26
-
-# Multiply-adds of the products that one core does sooner than two, in some 10 ms.
-SMALL_WORK = 2**26
 
 # Blocks and products that all threads hold together, 1 GB.
 NUMBERS_IN_WORK = 2**27
@@ -84,7 +81,7 @@ def condensed(data):
     if n_samples < n_columns(data):
         return None
     is_trained = np.broadcast_to(True, (1, n_samples))
-    with np.errstate(all="ignore"), _cores_for(data) as cores:
+    with np.errstate(all="ignore"), _cores_for(data, n_sets=1) as cores:
         shift = rough_shift(cores, data)
         whole = products(cores, data, shift)
         few = cores.run(equivalent, shift, whole, n_samples)
@@ -120,7 +117,7 @@ def complements(data, tests):
     for k, rows in enumerate(tests):
         is_trained[k, rows] = False
     is_enough = is_trained.sum(axis=1) >= n_columns(data)
-    with np.errstate(all="ignore"), _cores_for(data) as cores:
+    with np.errstate(all="ignore"), _cores_for(data, len(tests)) as cores:
         shift = rough_shift(cores, data)
         whole, folds = products_of_folds(cores, data, shift, is_trained)
         weights = whole[0, 0] - folds[:, 0, 0]  # Σ s, as the first column is of ones
@@ -134,15 +131,14 @@ def complements(data, tests):
         return _confirmed(cores, data, sets, is_trained, weights)
 
 
-def _cores_for(data):
+def _cores_for(data, n_sets):
     """Threads that each may hold a block of rows, one made of it, and two products.
 
-    None for products that take no longer than to start them.
+    They make products of rows, and decompose those of each set.
     """
-    n_products = n_columns(data) ** 2
-    if len(data.y) * n_products <= SMALL_WORK:
-        return Cores(0)
-    return Cores(max(1, NUMBERS_IN_WORK // (4 * n_products)))
+    size = n_columns(data)
+    work = (len(data.y) + n_sets * size) * size**2
+    return cores_for(work, most=max(1, NUMBERS_IN_WORK // (4 * size**2)))
 
 
 def _confirmed(cores, data, sets, is_trained, weights):

@@ -46,7 +46,7 @@ SMALLEST_OF_FEW_FEATURES = 16
 NUMBERS_OF_A_BLOCK = 3 * 2**10
 
 # Rows that are shuffled together, from as many blocks as can be. Rows of larger pools
-# take longer to fetch, being farther apart: eight times as large ones a seventh.
+# take longer to fetch, being farther apart: eight times as large ones a seventh more.
 NUMBERS_OF_A_POOL = 48 * 2**10
 LARGEST_POOL = 2**14  # rows
 FEWEST_BLOCKS = 16

@@ -1,6 +1,6 @@
 """Training: give the compiled loop its memory, call it in slices, join its records."""
 
-from functools import reduce
+from functools import partial, reduce
 from operator import iadd
 from time import perf_counter
 
@@ -19,15 +19,15 @@ from ..kernels._codes import (
     Store,
 )
 from ..kernels._epoch import (
+    add_objective,
     advance,
     advance_by_nonzeros,
     advance_by_row,
-    objective_of_rows,
 )
 from ..kernels._line_search import search_line
 from ..kernels._matrices import GROUP_SIZE
 from ..kernels._validation import validate
-from ._cores import by_all_cores
+from ._cores import cores_for
 from ._losses import best_constant
 from ._rows import let_go, mapped_file, row_size, rows_from_all_over
 from ._types import TALLY, Data, History, Record, Scratch, empty_entries, read_only
@@ -46,8 +46,9 @@ BUDGET_SHARE_OF_FILES = 4
 BYTES_TOGETHER = 2**14
 MOST_GROUPS = 16
 
-# What the rows of a part of J cost, one beside its multiply-adds at most so much.
-PART_BUDGET = 8_000_000
+# What a part of J costs each candidate: some milliseconds.
+PART_COST = 8_000_000
+# What a row costs at most beside its multiply-adds.
 COSTLIEST_ROW = cost.ROW + cost.WAVE + cost.LINK
 
 # Epochs that the first record holds; each next one holds twice as many, up to a limit.
@@ -65,22 +66,32 @@ SMALLEST_JUMP = 1e3
 
 
 def objective(task, phi):
-    """J(φ) of every candidate, at parameters of shape (K, P); shape (K,)."""
-    data, plan, candidates = task.data, task.plan, task.candidates
-    n_samples, compiled = len(data.y), data.compiled
+    """J(φ) of every candidate, at parameters of shape (K, P); shape (K,).
+
+    A sum of parts that the cores share. How many rows are in one depends on the width
+    of X alone, so that no digit does on who else is trained, by how many threads.
+    """
+    n_samples, row_cost = len(task.data.y), row_size(task.data.X) + COSTLIEST_ROW
+    n_rows = PART_COST // row_cost + 1
+    parts = (
+        range(first, min(first + n_rows, n_samples))
+        for first in range(0, n_samples, n_rows)
+    )
+    work = n_samples * row_cost * len(phi)
+    with np.errstate(all="ignore"), cores_for(work) as cores:
+        return reduce(iadd, cores.map(partial(_part_of_objective, task, phi), parts))
+
+
+def _part_of_objective(task, phi, rows):
+    """What some rows have in J(φ), (K,), in calls that let Ctrl-C be heard."""
+    data, part = task.data, np.zeros(len(phi))
     row_cost = len(phi) * (row_size(data.X) + COSTLIEST_ROW)
-    # Whoever makes them, the parts are the same, and so is their sum.
-    n_rows = budget_for(data.X, PART_BUDGET) // row_cost + 1
-
-    def part_from(first):
-        part, stop = np.zeros(len(phi)), min(first + n_rows, n_samples)
-        objective_of_rows(compiled, plan, candidates, phi, first, stop, part)
-        let_go(data.y)
-        return part
-
-    parts = by_all_cores(data.X, part_from, range(0, n_samples, n_rows))
-    with np.errstate(all="ignore"):
-        return reduce(iadd, parts)
+    step = budget_for(data.X, CALL_BUDGET) // row_cost + 1
+    for first in rows[::step]:
+        stop = min(first + step, rows.stop)
+        add_objective(data.compiled, task.plan, task.candidates, phi, first, stop, part)
+        let_go(data.X, data.y)
+    return part
 
 
 def budget_for(X, budget):
@@ -89,20 +100,18 @@ def budget_for(X, budget):
 
 
 def objectives(task, published, last):
-    """J at the published parameters; on a sample at these and at the last ones.
+    """J at the published parameters; on the sample at these and at the last ones.
 
-    And on the leading rows at the last ones. Where the last are the published ones, the
-    sample is of all rows.
+    And on the leading rows at the last ones.
     """
-    on_sample = task._replace(data=task.sample)
     J = sampled = final = objective(task, published)
     if task.sample is not task.data:
-        sampled = objective(on_sample, published)
-    if last is not published:
-        final = objective(on_sample, last)
+        sampled = objective(task.on_sample, published)
+    if not task.plan.publishes_last:
+        final = objective(task.on_sample, last)
     rows = leading_rows(task.data)
-    is_final = rows is task.sample
-    leading = final if is_final else objective(task._replace(data=rows), last)
+    is_sample = rows is task.sample
+    leading = final if is_sample else objective(task._replace(data=rows), last)
     return J, sampled, final, leading
 
 
@@ -140,13 +149,13 @@ def leading_rows(data):
     return Data(*map(read_only, (data.X[rows], data.y[rows], weight)))
 
 
-def judge_averages(on_sample, state, scratch):
-    """Take J of the averaged parameters where it is due; the task is on a sample."""
+def judge_averages(task, state, scratch):
+    """Take J of the averaged parameters, on the sample, where it is due."""
     if state.clock[Clock.PHASE] != Phase.AVERAGE:
         return
-    scratch.tally["averaged_loss"] = objective(on_sample, state.average)
-    validates = on_sample.plan.validates
-    state.clock[Clock.PHASE] = Phase.VALIDATE if validates else Phase.CLOSE
+    scratch.tally["averaged_loss"] = objective(task.on_sample, state.average)
+    is_validated = task.plan.validates
+    state.clock[Clock.PHASE] = Phase.VALIDATE if is_validated else Phase.CLOSE
 
 
 def judge_start(task, state, is_new):
@@ -246,7 +255,6 @@ def train(
     data, plan, candidates = task.data, task.plan, task.candidates
     scratch = _scratch(data, plan, state)
     budget = budget_for(data.X, CALL_BUDGET)
-    on_sample = task._replace(data=task.sample)
     turn, compiled = _loop(plan), data.compiled
     validation = task.validation and task.validation.compiled
     records, n_epochs, capacity = [], 0, 1 if on_epoch else FIRST_RECORD
@@ -262,7 +270,7 @@ def train(
                 if plan.searches_line:
                     search_line(compiled, plan, candidates, state, scratch, budget)
                 if plan.averages:
-                    judge_averages(on_sample, state, scratch)
+                    judge_averages(task, state, scratch)
                 if plan.validates:
                     validate(validation, plan, candidates, state, scratch, budget)
                 let_go(data.X, data.y)

@@ -208,6 +208,11 @@ class Plan(NamedTuple):
     store: int
     store_every: int  # of the updates
 
+    @property
+    def publishes_last(self):
+        """Whether the last parameters are published, not averages or the best ones."""
+        return not (self.averages or self.stops_early)
+
 
 class Task(NamedTuple):
     """What is to be trained: candidates on one data set, by one plan."""
@@ -215,8 +220,13 @@ class Task(NamedTuple):
     data: Data
     plan: Plan
     candidates: np.ndarray  # (K,) of CANDIDATE
-    sample: Data  # that stand for all, where other parameters than the last count
+    sample: Data  # rows that J is estimated on, all where the last parameters count
     validation: Validation | None = None  # where the plan validates
+
+    @property
+    def on_sample(self):
+        """The same on the rows of the sample."""
+        return self._replace(data=self.sample)
 
 
 class State(NamedTuple):

@@ -135,7 +135,9 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
         operations. For the squared error only.
     n_jobs : int or None, default=None
         Threads that share several targets. None is one, −1 one for every core. The
-        outcome is the same, to the last digit, for any number of them.
+        outcome is the same, to the last digit, for any number of them. Passes over
+        large data that no update waits for, such as looking for NaN, are shared by all
+        cores whatever it is, as linear algebra is.
 
     Attributes
     ----------

@@ -1,7 +1,7 @@
 """From what users pass to what the engine reads, or a clear refusal."""
 
-from collections import deque
 from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
 from scipy.sparse import csr_array, issparse
@@ -10,12 +10,15 @@ from sklearn.utils import assert_all_finite, check_array, check_consistent_lengt
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from .._naming import naming
-from ..engine._cores import by_all_cores
+from ..engine._cores import by_blocks, cores_for
 from ..engine._rows import mapped_file, row_blocks
 from ..engine._types import Data, read_only
 
-# Numbers of a block in memory that one core checks; of a mapped file fewer.
+# Numbers of a block that one core checks, in some milliseconds; of a mapped file, of
+# which every core keeps a block in memory, there are fewer. What each costs of memory
+# is as much as so many multiply-adds.
 NUMBERS_CHECKED = 2**22
+COST_OF_NUMBER = 2
 
 FLOATS = [np.float64, np.float32]
 
@@ -44,23 +47,29 @@ def validated_data(estimator, X, y, sample_weight, is_first):
 
 
 def _validated_matrix(estimator, X, is_first):
-    """X as scikit-learn has it checked, for numbers that are finite by blocks."""
+    """X as scikit-learn has it checked; NaN and infinity are looked for by blocks."""
     is_sparse = issparse(X)
     X = checked_matrix(estimator, X, is_first, order="C", ensure_all_finite=is_sparse)
+    # Asked for here, since threads have a configuration of their own.
     if not is_sparse and not get_config()["assume_finite"]:
         _refuse_infinite(X, type(estimator).__name__)
     return X
 
 
-def _refuse_infinite(X, owner):
+def _refuse_infinite(X, estimator_name):
     """scikit-learn's refusal of NaN and infinity; the cores share large X."""
-    is_mapped = mapped_file(X) is not None
-    at_least = 1 if is_mapped else NUMBERS_CHECKED // X.shape[1]
-
-    def check(rows):
-        assert_all_finite(X[rows], estimator_name=owner, input_name="X")
-
-    deque(by_all_cores(X, check, row_blocks(X, X.shape[1], at_least)), maxlen=0)
+    n_features, is_mapped = X.shape[1], mapped_file(X) is not None
+    n_rows = 1 if is_mapped else NUMBERS_CHECKED // n_features
+    check = partial(assert_all_finite, estimator_name=estimator_name, input_name="X")
+    blocks = row_blocks(X, n_features, at_least=max(1, n_rows))
+    with cores_for(COST_OF_NUMBER * X.size) as cores:
+        try:
+            for _ in by_blocks(cores, X, lambda rows: check(X[rows]), blocks):
+                pass
+        except ValueError:
+            if not is_mapped:
+                check(X)  # of NaN and infinity it names NaN, wherever that is
+            raise
 
 
 def checked_matrix(estimator, X, is_first=False, **checks):

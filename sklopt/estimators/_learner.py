@@ -323,7 +323,7 @@ class Learner:
             **loss,
         )
         training = training.under(candidates["rule"][0]).heeding(self.early_stopping)
-        sample = sample_of(data) if plan.averages or plan.stops_early else data
+        sample = data if plan.publishes_last else sample_of(data)
         task = Task(data, plan, candidates, sample, validation)
         return training.averaging(self.average), task
 

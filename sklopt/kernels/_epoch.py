@@ -50,18 +50,19 @@ def advance_by_nonzeros(data, plan, candidates, state, scratch, record, budget):
 
 
 @entry_point
-def objective_of_rows(data, plan, candidates, phi, first, stop, part):
-    """Make of zeros the part of rows first…stop in each J(φ); the last penalise φ."""
+def add_objective(data, plan, candidates, phi, first, stop, total):
+    """Add what rows first…stop have in each J(φ), and behind the last the penalty."""
     n_rows = data.y.shape[0]
+    share = 1.0 / n_rows
     for row in range(first, stop):
         for k in range(phi.shape[0]):
             z = linear_predictor(plan, data, row, phi, k)
             prediction = prediction_at(plan, z, phi, k)
-            part[k] += row_loss(data, plan, candidates[k], row, prediction)
-    for k in range(phi.shape[0]):
-        part[k] /= n_rows
-        if stop == n_rows:
-            part[k] += penalty_value(plan, candidates[k], phi, k)
+            loss = row_loss(data, plan, candidates[k], row, prediction)
+            total[k] += share * loss
+    if stop == n_rows:
+        for k in range(phi.shape[0]):
+            total[k] += penalty_value(plan, candidates[k], phi, k)
 
 
 @kernel

@@ -10,6 +10,7 @@ from sklearn.base import clone
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from sklopt import GradientRegressor
+from sklopt.engine import _cores
 from sklopt.engine._blas import one_blas_thread
 
 
@@ -29,7 +30,8 @@ def test_one_thread_inside_and_as_many_as_before_behind_it():
     assert blas_threads() == before
 
 
-def test_fits_at_once_leave_the_number_of_threads_alone():
+def test_fits_at_once_leave_the_number_of_threads_alone(monkeypatch):
+    monkeypatch.setattr(_cores, "LITTLE_WORK", 0)
     rng = np.random.default_rng(0)
     X = rng.standard_normal((20_000, 6))
     y = X.sum(axis=1) + rng.standard_normal(20_000)

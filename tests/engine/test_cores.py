@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 
 from sklopt.engine import _cores
-from sklopt.engine._cores import Cores, by_all_cores
+from sklopt.engine._cores import Caller, Cores, cores_for
 
 LONG = 30  # seconds that no test waits for
+
+every_kind = pytest.mark.parametrize("kind", [Caller, lambda: Cores(2)])
 
 
 class Heard(BaseException):
@@ -81,43 +83,54 @@ def test_items_share_the_threads(monkeypatch):
     assert sorted(arrivals) == [0, 0, 1, 1]
 
 
-@pytest.mark.parametrize("most", [0, 2])
-def test_an_error_is_raised_where_the_result_is_taken(most):
-    def inverse(x):
-        return 1 / x
-
-    with pytest.raises(ZeroDivisionError), Cores(most) as cores:
-        list(cores.map(inverse, [1, 0, 2]))
-    with pytest.raises(ZeroDivisionError), Cores(most) as cores:
-        cores.run(inverse, 0)
-
-
-def test_all_cores_share_the_blocks_in_order(monkeypatch):
-    monkeypatch.setattr(_cores, "cpu_count", lambda: 2)
-    both = threading.Barrier(2)
-
-    def double(block):
-        both.wait(LONG)
-        return 2 * block
-
-    assert list(by_all_cores(np.empty(0), double, range(6))) == [0, 2, 4, 6, 8, 10]
-
-
 def test_little_work_starts_no_thread():
     def thread(item):
         return item, threading.current_thread()
 
-    expected = [(item, threading.main_thread()) for item in range(4)]
-    assert list(by_all_cores(np.empty(0), thread, range(4))) == expected
-    with Cores(0) as cores:
-        assert list(cores.map(thread, range(4))) == expected
-        assert cores.run(thread, 2) == expected[2]
+    with cores_for(_cores.LITTLE_WORK) as cores:
+        results = [*cores.map(thread, range(3)), cores.run(thread, 3)]
+    assert results == [(item, threading.main_thread()) for item in range(4)]
+    with cores_for(_cores.LITTLE_WORK + 1) as cores:
+        threads = {thread for _, thread in cores.map(thread, range(3))}
+    assert threading.main_thread() not in threads
 
 
-@pytest.mark.parametrize("most", [0, 2])
-def test_overflow_is_quiet(most):
-    with Cores(most) as cores:
+def test_no_more_threads_are_started_than_asked_for(monkeypatch):
+    monkeypatch.setattr(_cores, "cpu_count", lambda: 64)
+    for most, expected in (({}, 8), ({"most": 3}, 3)):
+        with cores_for(1e9, **most) as cores:
+            assert cores.n_threads == expected
+
+
+@every_kind
+def test_an_error_is_raised_where_the_result_is_taken(kind):
+    def inverse(x):
+        return 1 / x
+
+    with pytest.raises(ZeroDivisionError), kind() as cores:
+        list(cores.map(inverse, [1, 0, 2]))
+    with pytest.raises(ZeroDivisionError), kind() as cores:
+        cores.run(inverse, 0)
+
+
+def test_nothing_goes_on_behind_an_error(monkeypatch):
+    monkeypatch.setattr(_cores, "cpu_count", lambda: 2)
+    both, has_ended = threading.Barrier(2), threading.Event()
+
+    def work(item):
+        both.wait(LONG)
+        if item == 0:
+            raise ZeroDivisionError
+        time.sleep(0.05)
+        has_ended.set()
+
+    with pytest.raises(ZeroDivisionError), Cores(2) as cores:
+        list(cores.map(work, range(2)))
+    assert has_ended.is_set()
+
+
+@every_kind
+def test_overflow_is_quiet(kind):
+    with kind() as cores:
         assert np.isinf(cores.run(np.exp, 1e9))
         assert np.isinf(list(cores.map(np.exp, [1e9, 1e9]))).all()
-    for blocks in ([1e9], [1e9] * 8):
-        assert np.isinf(list(by_all_cores(np.empty(0), np.exp, blocks))).all()

@@ -21,27 +21,83 @@ def numbered(n_samples, weight=NOTHING, is_sparse=False):
     return Data(csr_array(X) if is_sparse else X, read_only(-X), weight)
 
 
+@pytest.fixture
+def parts_of_seven_rows(monkeypatch):
+    """J of three features is taken in parts, which threads share."""
+    monkeypatch.setattr(_train, "PART_COST", 6 * (3 + _train.COSTLIEST_ROW))
+    monkeypatch.setattr(_cores, "LITTLE_WORK", 0)
+
+
 @pytest.mark.parametrize("penalty", ["l2", "l1"])
-@pytest.mark.parametrize("budget", [1, 2000, 6000])
-def test_objective_is_the_same_however_many_cores_make_its_parts(
-    penalty, budget, monkeypatch
-):
-    """And the sum of all of them: each row counts once, and so does the penalty."""
+@pytest.mark.parametrize("budget", [1, 1000, 10**6])
+def test_parts_make_the_objective(penalty, budget, parts_of_seven_rows, monkeypatch):
+    """Each row counts once, and so does the penalty; in whatever calls it is done."""
+    monkeypatch.setattr(_train, "CALL_BUDGET", budget)
     X, Y = make_targets()
-    weights, sums = make_weights(), []
+    weights = make_weights()
     model = GradientRegressor(penalty=penalty, alpha=0.1, max_iter=5, tol=None)
-    monkeypatch.setattr(_train, "PART_BUDGET", budget)
-    for n_cores in (1, 2, 5):
-        monkeypatch.setattr(_cores, "cpu_count", lambda n_cores=n_cores: n_cores)
-        sums.append(model.fit(X, Y, weights).loss_)
+    model.fit(X, Y, weights)
     share = {"l2": {"alpha": 0.1}, "l1": {"l1": 0.1}}[penalty]
-    phi = np.column_stack([model.intercept_, model.coef_])
     twins = [
-        reference.objective(phi_k, X, y, weights, **share)
-        for phi_k, y in zip(phi, Y.T, strict=True)
+        reference.objective(phi, X, y, weights, **share)
+        for phi, y in zip(parameters_of_all(model), Y.T, strict=True)
     ]
-    assert_allclose(sums[0], twins, rtol=1e-13)
-    assert_array_equal(sums[1:], [sums[0]] * 2)
+    assert_allclose(model.loss_, twins, rtol=1e-13)
+
+
+def parameters_of_all(model):
+    """φ of each target."""
+    return np.column_stack([model.intercept_, model.coef_])
+
+
+def test_no_digit_of_the_objective_depends_on_who_shares_it(
+    parts_of_seven_rows, monkeypatch, tmp_path
+):
+    """Cores, threads, other targets; whether X is a file."""
+    X, Y = make_targets()
+    params = {"solver": "sgd", "average": True, "max_iter": 3, "random_state": 0}
+    model = GradientRegressor(tol=None, **params).fit(X, Y)
+    X.tofile(tmp_path / "X")
+    for n_cores, n_jobs, budget in ((1, 1, 1), (2, 2, 500), (5, 3, 10**6)):
+        monkeypatch.setattr(_cores, "cpu_count", lambda n_cores=n_cores: n_cores)
+        monkeypatch.setattr(_train, "CALL_BUDGET", budget)
+        other = GradientRegressor(tol=None, n_jobs=n_jobs, **params).fit(X, Y)
+        assert_array_equal(other.loss_, model.loss_)
+        losses = model.history_["averaged_loss"]
+        assert_array_equal(other.history_["averaged_loss"], losses)
+    file = np.memmap(tmp_path / "X", np.float64, "r", shape=X.shape)
+    alone = GradientRegressor(tol=None, **params).fit(file, Y[:, 0])
+    assert alone.loss_ == model.loss_[0]
+
+
+def test_a_part_of_the_objective_is_work_for_milliseconds(monkeypatch):
+    """And calls within it are, where there are many candidates."""
+    calls, add_objective = [], _train.add_objective
+
+    def noted(data, plan, candidates, phi, first, stop, total):
+        calls.append((stop - first) * len(phi))
+        add_objective(data, plan, candidates, phi, first, stop, total)
+
+    monkeypatch.setattr(_train, "add_objective", noted)
+    X = np.random.default_rng(0).standard_normal((200_000, 4))
+    GradientRegressor(max_iter=1, tol=None).fit(X, X)
+    assert sum(calls) >= 3 * X.size
+    assert max(calls) <= 100_000
+
+
+@pytest.mark.parametrize("average", [False, True])
+@pytest.mark.parametrize("n_samples", [11, 45])
+def test_a_sample_is_drawn_once_where_it_is_needed(average, n_samples, monkeypatch):
+    X, Y = make_targets()
+    X, Y = X[:n_samples], Y[:n_samples]
+    drawn, rows = [], _train.rows_from_all_over
+    monkeypatch.setattr(_train, "SAMPLED", 20)
+    monkeypatch.setattr(
+        _train, "rows_from_all_over", lambda *of: drawn.append(of) or rows(*of)
+    )
+    model = GradientRegressor("sgd", average=average, max_iter=3, tol=None, n_jobs=2)
+    model.fit(X, Y)
+    assert len(drawn) == (average and n_samples > 20)
 
 
 @pytest.mark.parametrize("is_sparse", [False, True])

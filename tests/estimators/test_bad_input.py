@@ -18,7 +18,7 @@ from numpy.testing import assert_array_equal
 from sklearn import config_context
 from sklearn.base import clone
 
-from sklopt.engine import _rows, _threads
+from sklopt.engine import _cores, _rows, _threads
 from sklopt.estimators import _inputs
 from sklopt.estimators._training import DivergenceError
 
@@ -179,9 +179,10 @@ def test_bad_data(changed, error, message, state, method):
 
 @pytest.fixture
 def small_blocks(monkeypatch):
-    """X is checked by blocks of 10 rows."""
+    """X is checked by blocks of 10 rows, which threads share."""
     monkeypatch.setattr(_rows, "NUMBERS_AT_ONCE", N_FEATURES)
     monkeypatch.setattr(_inputs, "NUMBERS_CHECKED", 10 * N_FEATURES)
+    monkeypatch.setattr(_cores, "LITTLE_WORK", 0)
 
 
 @pytest.mark.parametrize("row", [0, 9, 10, 25, 44])
@@ -191,6 +192,20 @@ def test_bad_numbers_are_found_in_every_block(row, small_blocks):
     model = model_of()
     message = f"Input X {INFINITY}"
     assert_refused(lambda: model.fit(bad, Y), model, ValueError, message)
+
+
+def test_of_bad_numbers_nan_is_named_wherever_it_is(small_blocks):
+    bad = X.copy()
+    bad[0, 0], bad[-1, -1] = np.inf, np.nan
+    model = model_of()
+    message = "Input X contains NaN"
+    assert_refused(lambda: model.fit(bad, Y), model, ValueError, message)
+
+
+def test_a_row_may_be_longer_than_a_block(monkeypatch):
+    monkeypatch.setattr(_rows, "NUMBERS_AT_ONCE", 1)
+    monkeypatch.setattr(_inputs, "NUMBERS_CHECKED", 1)
+    assert_array_equal(model_of().fit(X, Y).coef_, model_of().fit(X, Y).coef_)
 
 
 @pytest.mark.parametrize("row", [0, 44])

@@ -11,7 +11,7 @@ from cases import parameters
 from numpy.testing import assert_allclose, assert_array_equal
 
 from sklopt import GradientRegressor
-from sklopt.engine import _lowering
+from sklopt.engine import _cores, _lowering, _rows
 from sklopt.engine._lowering import lower_order
 from sklopt.engine._rows import mapped_file
 
@@ -91,7 +91,9 @@ def test_a_mapped_file_is_learnt_like_an_array(problem, tmp_path, shuffle, mode)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_what_is_not_finite_in_a_file_is_named(problem, tmp_path, value):
+def test_what_is_not_finite_in_a_file_is_named(problem, tmp_path, value, monkeypatch):
+    monkeypatch.setattr(_rows, "NUMBERS_AT_ONCE", 100)
+    monkeypatch.setattr(_cores, "LITTLE_WORK", 0)
     X, y = problem
     X[200, 2] = value
     file = mapped(X, tmp_path / "X", "r")

@@ -20,11 +20,11 @@ from sklopt.kernels import _cache, _compilation
 
 FIT = """
 import json, sklopt
-from sklopt.kernels._epoch import objective_of_rows, advance
+from sklopt.kernels._epoch import add_objective, advance
 
 model = sklopt.GradientRegressor("gd", learning_rate=0.1, max_iter=3, tol=None)
 model.fit([[0.0], [1.0], [2.0]], [1.0, 3.0, 5.0])
-stats = [entry_point.stats for entry_point in (objective_of_rows, advance)]
+stats = [entry_point.stats for entry_point in (add_objective, advance)]
 print(json.dumps({
     "source": sklopt.__file__,
     "answer": [model.intercept_, model.coef_[0]],
@@ -274,7 +274,7 @@ def test_read_only_install_keeps_its_cache_at_home(toy):
     ("kind", "damage"), [("nbi", cut_in_half), ("nbc", flip_the_middle)]
 )
 def test_fit_repairs_damaged_files(kind, damage, warm):
-    (file,) = cache_files(warm, f"*.objective_of_rows*.{kind}")
+    (file,) = cache_files(warm, f"*.add_objective*.{kind}")
     damage(file)
     harmed, repaired = run(warm, FIT), run(warm, FIT)
     assert is_fit_answer(harmed)

@@ -15,14 +15,14 @@ from numba import types
 
 from sklopt import GradientRegressor
 from sklopt.engine import _train
-from sklopt.kernels._epoch import advance, advance_by_row, objective_of_rows
+from sklopt.kernels._epoch import add_objective, advance, advance_by_row
 from sklopt.kernels._line_search import search_line
 from sklopt.kernels._validation import validate
 from sklopt.losses import Huber
 from sklopt.schedules import SCHEDULES, Plateau
 from sklopt.solvers import SOLVERS
 
-ENTRY_POINTS = [advance, advance_by_row, objective_of_rows, search_line, validate]
+ENTRY_POINTS = [advance, advance_by_row, add_objective, search_line, validate]
 N_SAMPLES, N_FEATURES = 23, 3
 FLOATS = [np.float64, np.float32]
 BATCH_SIZES = [1, 7, None]

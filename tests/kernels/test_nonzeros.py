@@ -15,10 +15,10 @@ from numba import types
 from sklopt import GradientRegressor
 from sklopt.engine import _train
 from sklopt.kernels._epoch import (
+    add_objective,
     advance,
     advance_by_nonzeros,
     advance_by_row,
-    objective_of_rows,
 )
 from sklopt.kernels._line_search import search_line
 from sklopt.kernels._validation import validate
@@ -27,7 +27,7 @@ ENTRY_POINTS = [
     advance,
     advance_by_nonzeros,
     advance_by_row,
-    objective_of_rows,
+    add_objective,
     search_line,
     validate,
 ]
@@ -146,7 +146,7 @@ def test_nothing_but_the_types_recompiles(dtype):
         model = regressor(**settings).fit(data, y, weight)
         model.partial_fit(data, y).partial_fit(2 * data, 1e4 * y)
     assert [set(entry_point.signatures) for entry_point in ENTRY_POINTS] == before
-    for signature in advance.signatures + objective_of_rows.signatures:
+    for signature in advance.signatures + add_objective.signatures:
         X_type = signature[0].types[0]
         parts = X_type.types if isinstance(X_type, types.BaseTuple) else [X_type]
         assert not any(part.mutable for part in parts)
