@@ -1,4 +1,4 @@
-"""Work that the cores share, and that Ctrl-C does not wait for; or little of it."""
+"""Work in threads, so that Ctrl-C need not wait; little work is done by the caller."""
 
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +13,7 @@ from ._rows import let_go
 # waiting for them take one or two, and may take a small fit more than all its training.
 LITTLE_WORK = 2**25
 
-# Cores that read memory together: more of them make a pass over it no shorter.
+# Cores that read memory together: more of them hardly make a pass over it shorter.
 MOST_READERS = 8
 
 
@@ -24,6 +24,8 @@ def cores_for(work, most=MOST_READERS):
 
 class Caller:
     """Does what `Cores` do, at once and by itself."""
+
+    is_left = False
 
     def __enter__(self):
         return self
@@ -45,10 +47,12 @@ class Cores:
 
     To be used in a ``with`` statement. Whoever waits for a result hears Ctrl-C; what
     has begun then comes to its end unheeded, which the end of the process waits for,
-    and nothing else is begun. After an error of the work itself nothing goes on. There
-    are no more threads than cores, nor than `most`. Numbers that leave their range do
-    so without a warning.
+    and nothing else is begun. Long work may ask now and then whether it `is_left`.
+    There are no more threads than cores, nor than `most`. Numbers that leave their
+    range do so without a warning.
     """
+
+    is_left = False
 
     def __init__(self, most):
         self.n_threads = min(cpu_count(), most)
@@ -58,8 +62,8 @@ class Cores:
         return self
 
     def __exit__(self, error, *_):
-        is_interrupt = error is not None and not issubclass(error, Exception)
-        self._pool.shutdown(wait=not is_interrupt, cancel_futures=True)
+        self.is_left = error is not None
+        self._pool.shutdown(wait=not self.is_left, cancel_futures=True)
 
     def map(self, function, items):
         """What a function makes of every item, in order.

@@ -45,8 +45,8 @@ SMALLEST_BLOCK, LARGEST_BLOCK = 8, 48
 SMALLEST_OF_FEW_FEATURES = 16
 NUMBERS_OF_A_BLOCK = 3 * 2**10
 
-# Rows that are shuffled together, from as many blocks as can be. Rows of larger pools
-# take longer to fetch, being farther apart: eight times as large ones a seventh more.
+# Rows that are shuffled together, from as many blocks as can be. Those of larger pools
+# are farther apart: a pool eight times as large takes a seventh longer.
 NUMBERS_OF_A_POOL = 48 * 2**10
 LARGEST_POOL = 2**14  # rows
 FEWEST_BLOCKS = 16

@@ -46,7 +46,7 @@ BUDGET_SHARE_OF_FILES = 4
 BYTES_TOGETHER = 2**14
 MOST_GROUPS = 16
 
-# What a part of J costs each candidate: some milliseconds.
+# What a part of J costs, each candidate: some milliseconds.
 PART_COST = 8_000_000
 # What a row costs at most beside its multiply-adds.
 COSTLIEST_ROW = cost.ROW + cost.WAVE + cost.LINK
@@ -77,19 +77,23 @@ def objective(task, phi):
         range(first, min(first + n_rows, n_samples))
         for first in range(0, n_samples, n_rows)
     )
-    work = n_samples * row_cost * len(phi)
+    work = n_samples * row_cost * len(phi) if n_samples > n_rows else 0
     with np.errstate(all="ignore"), cores_for(work) as cores:
-        return reduce(iadd, cores.map(partial(_part_of_objective, task, phi), parts))
+        part_of = partial(_part_of_objective, cores, task, phi)
+        return reduce(iadd, cores.map(part_of, parts))
 
 
-def _part_of_objective(task, phi, rows):
-    """What some rows have in J(φ), (K,), in calls that let Ctrl-C be heard."""
+def _part_of_objective(cores, task, phi, rows):
+    """What some rows have in J(φ), (K,), in calls after which Ctrl-C is heeded."""
     data, part = task.data, np.zeros(len(phi))
+    compiled = data.compiled
     row_cost = len(phi) * (row_size(data.X) + COSTLIEST_ROW)
     step = budget_for(data.X, CALL_BUDGET) // row_cost + 1
     for first in rows[::step]:
+        if cores.is_left:
+            break
         stop = min(first + step, rows.stop)
-        add_objective(data.compiled, task.plan, task.candidates, phi, first, stop, part)
+        add_objective(compiled, task.plan, task.candidates, phi, first, stop, part)
         let_go(data.X, data.y)
     return part
 

@@ -220,7 +220,7 @@ class Task(NamedTuple):
     data: Data
     plan: Plan
     candidates: np.ndarray  # (K,) of CANDIDATE
-    sample: Data  # rows that J is estimated on, all where the last parameters count
+    sample: Data  # rows J is estimated on; all where the last parameters are published
     validation: Validation | None = None  # where the plan validates
 
     @property

@@ -14,9 +14,9 @@ from ..engine._cores import by_blocks, cores_for
 from ..engine._rows import mapped_file, row_blocks
 from ..engine._types import Data, read_only
 
-# Numbers of a block that one core checks, in some milliseconds; of a mapped file, of
-# which every core keeps a block in memory, there are fewer. What each costs of memory
-# is as much as so many multiply-adds.
+# Numbers of a block that one core checks, in some milliseconds. Of a mapped file, of
+# which every core keeps a block in memory, there are `_rows.NUMBERS_AT_ONCE`. Reading
+# one takes as long as so many multiply-adds.
 NUMBERS_CHECKED = 2**22
 COST_OF_NUMBER = 2
 
@@ -59,17 +59,24 @@ def _validated_matrix(estimator, X, is_first):
 def _refuse_infinite(X, estimator_name):
     """scikit-learn's refusal of NaN and infinity; the cores share large X."""
     n_features, is_mapped = X.shape[1], mapped_file(X) is not None
-    n_rows = 1 if is_mapped else NUMBERS_CHECKED // n_features
+    fewest = 1 if is_mapped else max(1, NUMBERS_CHECKED // n_features)
     check = partial(assert_all_finite, estimator_name=estimator_name, input_name="X")
-    blocks = row_blocks(X, n_features, at_least=max(1, n_rows))
-    with cores_for(COST_OF_NUMBER * X.size) as cores:
+
+    def refusal(rows):
         try:
-            for _ in by_blocks(cores, X, lambda rows: check(X[rows]), blocks):
-                pass
-        except ValueError:
-            if not is_mapped:
-                check(X)  # of NaN and infinity it names NaN, wherever that is
-            raise
+            check(X[rows])
+        except ValueError as error:
+            return error
+        return None
+
+    blocks = row_blocks(X, n_features, at_least=fewest)
+    with cores_for(COST_OF_NUMBER * X.size) as cores:
+        error = next(filter(None, by_blocks(cores, X, refusal, blocks)), None)
+    if error is None:
+        return
+    if not is_mapped:
+        check(X)  # of NaN and infinity it names NaN, wherever that is
+    raise error
 
 
 def checked_matrix(estimator, X, is_first=False, **checks):

@@ -10,8 +10,8 @@ from ._prefetching import CACHE_LINE, prefetch
 # `_train._rows_together` says), yet little enough to be still in the second cache.
 PREFETCHED_LINES = 256
 
-# Nobody asks for the first rows of a pool. So fewer are asked for ahead in a small one,
-# and 1/128 of it at most is missed: at 50 columns it is 46 ns a row, and 49 otherwise.
+# Nobody asks for the first rows of a pool. So of small pools, as those of blocks are,
+# rows are asked for less far ahead: with 50 columns a row takes 46 ns, and 49 without.
 POOL_PER_ROW_AHEAD = 128
 
 # SplitMix64 (Steele, Lea and Flood, 2014): a bijection of the 64-bit numbers whose

@@ -172,7 +172,7 @@ def test_many_folds_take_little_memory(monkeypatch):
 def test_every_digit_is_the_same_at_any_number_of_threads(monkeypatch):
     monkeypatch.setattr(_rows, "NUMBERS_AT_ONCE", 500)
     data, tests = make_data(), left_out(SPLITTERS["repeated"])
-    expected = complements(data, tests)  # so little work is done by none
+    expected = complements(data, tests)  # so little work starts no thread
     monkeypatch.setattr(_cores, "LITTLE_WORK", 0)
     for n_threads in (1, 2, 7):
         monkeypatch.setattr(_cores, "cpu_count", lambda n=n_threads: n)

@@ -113,20 +113,17 @@ def test_an_error_is_raised_where_the_result_is_taken(kind):
         cores.run(inverse, 0)
 
 
-def test_nothing_goes_on_behind_an_error(monkeypatch):
-    monkeypatch.setattr(_cores, "cpu_count", lambda: 2)
-    both, has_ended = threading.Barrier(2), threading.Event()
+def test_work_can_ask_whether_it_was_left(alarm):
+    has_ended = threading.Event()
 
     def work(item):
-        both.wait(LONG)
-        if item == 0:
-            raise ZeroDivisionError
-        time.sleep(0.05)
+        while not cores.is_left:
+            time.sleep(0.001)
         has_ended.set()
 
-    with pytest.raises(ZeroDivisionError), Cores(2) as cores:
+    with pytest.raises(Heard), Cores(2) as cores:
         list(cores.map(work, range(2)))
-    assert has_ended.is_set()
+    assert has_ended.wait(LONG)
 
 
 @every_kind

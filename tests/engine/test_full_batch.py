@@ -159,7 +159,7 @@ def test_every_digit_is_the_same_at_any_number_of_threads(monkeypatch):
     X, y, weights = make_problem(n_samples=5000)
     monkeypatch.setattr(_rows, "NUMBERS_AT_ONCE", 4000)
     data = Data(X, y[:, None], weights / weights.mean())
-    expected = condensed(data)  # so little work is done by none
+    expected = condensed(data)  # so little work starts no thread
     monkeypatch.setattr(_cores, "LITTLE_WORK", 0)
     for n_threads in (1, 2, 7):
         monkeypatch.setattr(_cores, "cpu_count", lambda n=n_threads: n)

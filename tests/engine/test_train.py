@@ -1,5 +1,7 @@
 """J in parts, and rows that stand for all: samples, and leading ones."""
 
+import threading
+
 import numpy as np
 import pytest
 import reference
@@ -33,10 +35,20 @@ def parts_of_seven_rows(monkeypatch):
 def test_parts_make_the_objective(penalty, budget, parts_of_seven_rows, monkeypatch):
     """Each row counts once, and so does the penalty; in whatever calls it is done."""
     monkeypatch.setattr(_train, "CALL_BUDGET", budget)
+    calls, add_objective = [], _train.add_objective
+
+    def noted(data, plan, candidates, phi, first, stop, total):
+        calls.append((first // 7 == (stop - 1) // 7, threading.current_thread()))
+        add_objective(data, plan, candidates, phi, first, stop, total)
+
+    monkeypatch.setattr(_train, "add_objective", noted)
     X, Y = make_targets()
     weights = make_weights()
     model = GradientRegressor(penalty=penalty, alpha=0.1, max_iter=5, tol=None)
     model.fit(X, Y, weights)
+    assert len(calls) >= 45 / 7
+    assert all(is_in_one_part for is_in_one_part, _ in calls)
+    assert threading.main_thread() not in {thread for _, thread in calls}
     share = {"l2": {"alpha": 0.1}, "l1": {"l1": 0.1}}[penalty]
     twins = [
         reference.objective(phi, X, y, weights, **share)
@@ -70,8 +82,8 @@ def test_no_digit_of_the_objective_depends_on_who_shares_it(
     assert alone.loss_ == model.loss_[0]
 
 
-def test_a_part_of_the_objective_is_work_for_milliseconds(monkeypatch):
-    """And calls within it are, where there are many candidates."""
+def test_a_call_for_the_objective_is_work_for_milliseconds(monkeypatch):
+    """However many candidates make a part of it long."""
     calls, add_objective = [], _train.add_objective
 
     def noted(data, plan, candidates, phi, first, stop, total):
@@ -85,19 +97,19 @@ def test_a_part_of_the_objective_is_work_for_milliseconds(monkeypatch):
     assert max(calls) <= 100_000
 
 
-@pytest.mark.parametrize("average", [False, True])
-@pytest.mark.parametrize("n_samples", [11, 45])
-def test_a_sample_is_drawn_once_where_it_is_needed(average, n_samples, monkeypatch):
-    X, Y = make_targets()
-    X, Y = X[:n_samples], Y[:n_samples]
+@pytest.mark.parametrize(
+    "params", [{}, {"average": True}, {"early_stopping": True}], ids=str
+)
+@pytest.mark.parametrize("n_samples", [11, 90])
+def test_a_sample_is_drawn_once_where_it_is_needed(params, n_samples, monkeypatch):
+    X, Y = (np.concatenate([part, part])[:n_samples] for part in make_targets())
     drawn, rows = [], _train.rows_from_all_over
     monkeypatch.setattr(_train, "SAMPLED", 20)
     monkeypatch.setattr(
         _train, "rows_from_all_over", lambda *of: drawn.append(of) or rows(*of)
     )
-    model = GradientRegressor("sgd", average=average, max_iter=3, tol=None, n_jobs=2)
-    model.fit(X, Y)
-    assert len(drawn) == (average and n_samples > 20)
+    GradientRegressor("sgd", max_iter=3, tol=None, n_jobs=2, **params).fit(X, Y)
+    assert len(drawn) == (bool(params) and n_samples > 20)
 
 
 @pytest.mark.parametrize("is_sparse", [False, True])

@@ -1,5 +1,7 @@
 """Data that must be refused by name, and what a failed fit must leave as it was."""
 
+import threading
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -200,12 +202,31 @@ def test_of_bad_numbers_nan_is_named_wherever_it_is(small_blocks):
     model = model_of()
     message = "Input X contains NaN"
     assert_refused(lambda: model.fit(bad, Y), model, ValueError, message)
+    with pytest.raises(ValueError, match=message) as refusal:
+        model.fit(bad, Y)
+    assert refusal.value.__context__ is None
 
 
 def test_a_row_may_be_longer_than_a_block(monkeypatch):
+    expected = model_of().fit(X, Y).coef_
     monkeypatch.setattr(_rows, "NUMBERS_AT_ONCE", 1)
     monkeypatch.setattr(_inputs, "NUMBERS_CHECKED", 1)
-    assert_array_equal(model_of().fit(X, Y).coef_, model_of().fit(X, Y).coef_)
+    assert_array_equal(model_of().fit(X, Y).coef_, expected)
+
+
+def test_threads_check_the_blocks(small_blocks, monkeypatch):
+    checked, check = [], _inputs.assert_all_finite
+
+    def noted(array, **names):
+        if names["input_name"] == "X":
+            checked.append((len(array), threading.current_thread()))
+        check(array, **names)
+
+    monkeypatch.setattr(_inputs, "assert_all_finite", noted)
+    model_of().fit(X, Y)
+    sizes, threads = zip(*checked, strict=True)
+    assert sorted(sizes) == [5, 10, 10, 10, 10]
+    assert threading.main_thread() not in threads
 
 
 @pytest.mark.parametrize("row", [0, 44])
