@@ -48,10 +48,8 @@ COST_OF_PRODUCT = 1 / 32
 AGREEMENT = 1e-7, 1e-9  # where it is lowest on the few rows, and off there
 ROUNDING = 1e-26
 
-# A decomposition of size² numbers takes so many times size³ multiply-adds at most, and
-# J is compared at so many points.
+# A decomposition of size² numbers takes so many times size³ multiply-adds at most.
 COST_OF_DECOMPOSITION = 10
-N_POINTS = 2
 
 # Blocks and products that all threads hold together, 1 GB.
 NUMBERS_IN_WORK = 2**27
@@ -142,7 +140,7 @@ def _cores_for(data, n_sets):
     They make products of rows, decompose those of each set and check them on the rows.
     """
     size, (n_samples, n_targets) = n_columns(data), data.y.shape
-    of_row = size**2 + N_POINTS * n_sets * n_targets * size
+    of_row = size**2 + len(AGREEMENT) * n_sets * n_targets * size
     work = n_samples * of_row + COST_OF_DECOMPOSITION * n_sets * size**3
     return cores_for(work, most=max(1, NUMBERS_IN_WORK // (4 * size**2)))
 

@@ -71,7 +71,7 @@ def objective(task, phi):
     A sum of parts that the cores share. How many rows are in one depends on the width
     of X alone, so that no digit does on who else is trained, by how many threads.
     """
-    n_samples, row_cost = len(task.data.y), row_size(task.data.X) + COSTLIEST_ROW
+    n_samples, row_cost = len(task.data.y), most_of_row(task.data.X)
     n_rows = PART_COST // row_cost + 1
     parts = (
         range(first, min(first + n_rows, n_samples))
@@ -87,7 +87,7 @@ def _part_of_objective(cores, task, phi, rows):
     """What some rows have in J(φ), (K,), in calls after which Ctrl-C is heeded."""
     data, part = task.data, np.zeros(len(phi))
     compiled = data.compiled
-    row_cost = len(phi) * (row_size(data.X) + COSTLIEST_ROW)
+    row_cost = len(phi) * most_of_row(data.X)
     step = budget_for(data.X, CALL_BUDGET) // row_cost + 1
     for first in rows[::step]:
         if cores.is_left:
@@ -96,6 +96,11 @@ def _part_of_objective(cores, task, phi, rows):
         add_objective(compiled, task.plan, task.candidates, phi, first, stop, part)
         let_go(data.X, data.y)
     return part
+
+
+def most_of_row(X):
+    """What a row of X costs a candidate at most."""
+    return row_size(X) + COSTLIEST_ROW
 
 
 def budget_for(X, budget):

@@ -112,8 +112,8 @@ class GaborRegressor(UncertaintyMixin, GradientTrained):
         from 1.
     n_jobs : int or None, default=None
         Threads that the starts are shared among; None is one, -1 all cores. The
-        outcome does not depend on it. Of large data up to eight cores share looking
-        for NaN and the objectives of the fitted parameters whatever it is.
+        outcome does not depend on it. Of large data cores share looking for NaN and
+        the objectives of the fitted parameters whatever it is.
 
     Attributes
     ----------

@@ -135,9 +135,9 @@ class GradientRegressor(UncertaintyMixin, MultiOutputMixin, GradientTrained):
         operations. For the squared error only.
     n_jobs : int or None, default=None
         Threads that share several targets. None is one, −1 one for every core. The
-        outcome is the same, to the last digit, for any number of them. Up to eight
-        cores share looking for NaN in large dense X, the objective of the fitted
-        parameters and products of columns whatever `n_jobs` is.
+        outcome is the same, to the last digit, for any number of them. Cores share
+        looking for NaN in large dense X, the objective of the fitted parameters and
+        products of columns whatever `n_jobs` is.
 
     Attributes
     ----------

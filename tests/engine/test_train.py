@@ -1,6 +1,7 @@
 """J in parts, and rows that stand for all: samples, and leading ones."""
 
 import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from scipy.sparse import csr_array
 from sklopt import GradientRegressor
 from sklopt.engine import _cores, _train
 from sklopt.engine._train import leading_rows, sample_of
-from sklopt.engine._types import Data, read_only
+from sklopt.engine._types import Data, Task, read_only
 
 NOTHING = np.empty(0)
 
@@ -80,6 +81,21 @@ def test_no_digit_of_the_objective_depends_on_who_shares_it(
     file = np.memmap(tmp_path / "X", np.float64, "r", shape=X.shape)
     alone = GradientRegressor(tol=None, **params).fit(file, Y[:, 0])
     assert alone.loss_ == model.loss_[0]
+
+
+def test_no_call_for_the_objective_follows_an_interrupt(monkeypatch):
+    """A part of it that was begun would take seconds with many candidates."""
+    cores, stops = SimpleNamespace(is_left=False), []
+
+    def interrupted(data, plan, candidates, phi, first, stop, total):
+        stops.append(stop)
+        cores.is_left = len(stops) == 3
+
+    monkeypatch.setattr(_train, "add_objective", interrupted)
+    monkeypatch.setattr(_train, "CALL_BUDGET", 1)
+    task = Task(numbered(45), None, None, None)
+    _train._part_of_objective(cores, task, np.zeros((1, 2)), range(20, 40))
+    assert stops == [21, 22, 23]
 
 
 def test_a_call_for_the_objective_is_work_for_milliseconds(monkeypatch):
